@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+# Compiler flags for our own C code: the interface target qd_flags, which every room, program and test links.
+
+add_library(qd_flags INTERFACE)
+target_include_directories(qd_flags INTERFACE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+target_compile_definitions(qd_flags INTERFACE _GNU_SOURCE)
+target_compile_options(qd_flags INTERFACE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla
+    -Wno-sign-conversion -fno-strict-aliasing -fstack-protector-strong)
+
+# Symbols in release builds: a crash report without them is worth little, and they are not loaded.
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g -DNDEBUG")
+set(CMAKE_C_FLAGS_DEBUG "-O0 -g")
+
+if(QD_SANITIZE STREQUAL "address")
+    set(flags -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+    # Each arena allocation becomes a malloc of its own, so that the sanitizer sees where it ends.
+    target_compile_definitions(qd_flags INTERFACE QD_ARENA_DEBUG)
+elseif(QD_SANITIZE STREQUAL "thread")
+    set(flags -fsanitize=thread -fno-omit-frame-pointer)
+elseif(QD_SANITIZE)
+    message(FATAL_ERROR "QD_SANITIZE is '${QD_SANITIZE}': expected address, thread or nothing")
+elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_options(qd_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif()
+if(QD_SANITIZE)
+    target_compile_options(qd_flags INTERFACE ${flags} -O1)
+    target_link_options(qd_flags INTERFACE ${flags})
+endif()

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Hashes: SHA-256 (FIPS 180-4, by OpenSSL) for content addresses; a fast seeded 64-bit one for tables. */
+#ifndef QD_BASE_HASH_H
+#define QD_BASE_HASH_H
+
+#include "base/str.h"
+
+#define QD_SHA256_HEX_SIZE 65
+/* Lower-case hex with NUL; false when OpenSSL fails. */
+bool qd_hash_sha256_hex(const void *p, size_t n, char out[QD_SHA256_HEX_SIZE]);
+uint64_t qd_hash64(const void *p, size_t n, uint64_t seed);
+/* Random bytes from the system (getrandom); false when it fails. */
+bool qd_hash_random(void *p, size_t n);
+/* RFC 4648 base64 (standard alphabet, padding required). *out: owned by caller (free). False when malformed. */
+bool qd_base64_decode(qd_str s, uint8_t **out, size_t *n);
+
+#endif
