@@ -9,7 +9,7 @@ function(qd_need name module)
     pkg_check_modules(${name} REQUIRED IMPORTED_TARGET GLOBAL ${module})
 endfunction()
 
-qd_need(JANSSON jansson>=2.13)
+qd_need(JANSSON jansson>=2.14)
 qd_need(LMDB lmdb>=0.9.22)
 qd_need(MICROHTTPD libmicrohttpd>=0.9.71)
 qd_need(YAML yaml-0.1)
