@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The wasm room: the only one that sees Wasmtime. It compiles modules, instantiates them within limits, and calls
+ * them for blocks of documents through generated drivers. It knows nothing of registries, manifests as JSON, or indexes.
+ *
+ *   engine   one per process or library user: code generator, epoch clock, driver cache
+ *   module   validated, compiled bytes; immutable, shared by threads, reference counted
+ *   program  one export of a module, with its shape, argument types and limits, ready to instantiate; immutable, shared
+ *   instance one store with one program in it; one thread at a time; comes from the program's pool
+ *
+ * Order of freeing: instances, programs, modules, engine (each holds a reference to what it needs). */
+#ifndef QD_WASM_ENGINE_H
+#define QD_WASM_ENGINE_H
+
+#include "base/error.h"
+#include "base/str.h"
+
+typedef struct qd_wasm_engine qd_wasm_engine;
+
+typedef struct qd_wasm_engine_options {
+    size_t max_stack_bytes;    /* wasm stack of one call; 512 KiB */
+    uint32_t max_live_instances; /* over all programs; past it a call fails with QD_EBUSY; 1024 */
+    uint32_t idle_instances_per_program; /* kept for reuse; 16 */
+} qd_wasm_engine_options;
+#define QD_WASM_ENGINE_OPTIONS_INIT {512 * 1024, 1024, 16}
+
+qd_status qd_wasm_engine_new(const qd_wasm_engine_options *options, qd_wasm_engine **out, qd_error *err);
+/* Drops the caller's reference; the last holder frees it and joins the epoch thread (1 ms ticks, asleep while no call runs). */
+void qd_wasm_engine_free(qd_wasm_engine *e);
+
+/* Text to binary. *out: owned by caller (free). Errors: QD_EUDF_WASM with line and column. */
+qd_status qd_wasm_from_wat(qd_str wat, uint8_t **out, size_t *n, qd_error *err);
+
+#endif

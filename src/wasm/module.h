@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Modules: inspected in the seam first (Wasmtime's C API aborts on some types), then compiled. See engine.h. */
+#ifndef QD_WASM_MODULE_H
+#define QD_WASM_MODULE_H
+
+#include "base/value.h"
+#include "wasm/engine.h"
+
+/* What host functions a module may import: bits, from the manifest's permissions. */
+typedef enum qd_wasm_permission {
+    QD_PERM_READ_DOCUMENT = 1, /* has_field, get_field_*, get_document_id */
+    QD_PERM_READ_SCORE = 2,    /* get_score */
+    QD_PERM_LOG = 4,
+    QD_PERM_RANDOM = 8,
+    QD_PERM_CLOCK = 16,
+} qd_wasm_permission;
+/* "read_document"; false when unknown. */
+bool qd_wasm_permission_parse(qd_str name, uint32_t *bit);
+const char *qd_wasm_permission_name(uint32_t bit);
+
+typedef enum qd_wasm_valtype { QD_WASM_I32, QD_WASM_I64, QD_WASM_F32, QD_WASM_F64, QD_WASM_OTHER } qd_wasm_valtype;
+#define QD_WASM_MAX_PARAMS 64
+typedef struct qd_wasm_signature {
+    uint32_t n_params, n_results; /* results: 0, 1, or 2 meaning "more than one" */
+    qd_wasm_valtype params[QD_WASM_MAX_PARAMS], result;
+} qd_wasm_signature;
+
+typedef struct qd_wasm_module qd_wasm_module;
+
+/* Inspects, checks the imports against `permissions` and the table of host functions, and compiles. `bytes` borrowed.
+ * Errors: QD_EUDF_WASM (not a module, invalid: with the byte offset in the message), QD_EUDF_COMPILE (unknown import or import with
+ * another signature, too many things), QD_EUDF_PERMISSION (import whose permission is not granted; names both). */
+qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, uint32_t permissions, qd_wasm_module **out, qd_error *err);
+/* The checks alone, nothing compiled. */
+qd_status qd_wasm_module_check(const uint8_t *bytes, size_t n, uint32_t permissions, qd_error *err);
+/* The custom section of that name in a module that may be invalid otherwise; false when there is none. *data: view into `bytes`. */
+bool qd_wasm_custom_section(const uint8_t *bytes, size_t n, const char *name, const uint8_t **data, size_t *data_n);
+void qd_wasm_module_ref(qd_wasm_module *m);
+void qd_wasm_module_unref(qd_wasm_module *m);
+
+/* An exported function's signature; false when the module exports no function of that name. */
+bool qd_wasm_module_export(const qd_wasm_module *m, qd_str name, qd_wasm_signature *out);
+/* Ends by itself, within `longest_path` instructions (see engine.h of the seam). */
+bool qd_wasm_module_is_bounded(const qd_wasm_module *m, uint64_t *longest_path);
+/* Names of imports ("env.get_score") and of exported functions, in order; NULL past the end. */
+const char *qd_wasm_module_import_name(const qd_wasm_module *m, size_t i);
+const char *qd_wasm_module_export_name(const qd_wasm_module *m, size_t i);
+uint64_t qd_wasm_module_memory_pages(const qd_wasm_module *m); /* initial, 64 KiB each */
+size_t qd_wasm_module_code_bytes(const qd_wasm_module *m);
+int64_t qd_wasm_module_compile_ns(const qd_wasm_module *m);
+
+#endif
