@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The log on LMDB: one database, key = sequence number (MDB_INTEGERKEY), value = the record's parts in a row.
+ *
+ * A turn is one write transaction: the batches queued when it starts are appended, and a bounded number of trimmed
+ * records goes with the same fsync. Whoever waits and finds no turn running takes the next one. `done` callbacks run
+ * after the turn let go of the writer, so that the next turn's fsync overlaps with them; `turns_done` keeps
+ * them in sequence order across turns. */
+#include "store/log.h"
+
+#include <stdlib.h>
+
+#include "store/lmdb_env.h"
+
+#define TURN_MAX_BYTES ((size_t)64 << 20) /* of records, but at least one batch */
+#define TURN_MAX_TRIMS 1024               /* records forgotten per turn: appenders wait no longer than this takes */
+
+/* A batch's status while it is queued: its waiter may then take a turn. In a turn it is QD_OK until the outcome is known. */
+#define QUEUED QD_EBUSY
+
+typedef struct lmdb_log {
+    qd_log base;
+    qd_lmdb *l;
+    pthread_mutex_t mutex; /* guards all below */
+    pthread_cond_t changed;
+    qd_log_batch *head, *tail; /* queued; not yet part of a turn */
+    bool has_last;
+    uint64_t last; /* the last sequence number that was enqueued */
+    bool is_writing;
+    uint64_t turns_started, turns_done;
+    uint64_t trim_end; /* records below it are to be forgotten */
+    qd_error closed;   /* code QD_OK while the log takes appends */
+} lmdb_log;
+
+typedef struct turn {
+    const lmdb_log *log;
+    qd_log_batch *head; /* in order; NULL: a turn that only trims */
+    uint64_t trim_end, number;
+    bool has_trimmed_all;
+} turn;
+
+static lmdb_log *self(qd_log *log)
+{
+    return (lmdb_log *)(void *)log;
+}
+
+static size_t record_bytes(const qd_log_record *r)
+{
+    return r->parts[0].n + r->parts[1].n + r->parts[2].n;
+}
+
+static size_t batch_bytes(const qd_log_batch *b)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < b->n; i++)
+        bytes += record_bytes(&b->records[i]);
+    return bytes;
+}
+
+/* ---- writing ---- */
+
+static int append_batch(MDB_txn *txn, MDB_dbi dbi, const qd_log_batch *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        const qd_log_record *r = &b->records[i];
+        uint64_t seq = r->seq;
+        MDB_val key = {sizeof seq, &seq}, value = {record_bytes(r), NULL};
+        int rc = mdb_put(txn, dbi, &key, &value, MDB_APPEND | MDB_RESERVE);
+        if (rc != 0)
+            return rc;
+        char *p = value.mv_data;
+        for (size_t k = 0; k < 3; k++) {
+            if (r->parts[k].n > 0)
+                memcpy(p, r->parts[k].p, r->parts[k].n);
+            p += r->parts[k].n;
+        }
+    }
+    return 0;
+}
+
+static uint64_t key_seq(const MDB_val *key)
+{
+    uint64_t seq;
+    memcpy(&seq, key->mv_data, sizeof seq);
+    return seq;
+}
+
+static int trim_some(MDB_txn *txn, MDB_dbi dbi, uint64_t end, bool *all)
+{
+    MDB_cursor *cursor = NULL;
+    MDB_val key, value;
+    *all = false;
+    int rc = mdb_cursor_open(txn, dbi, &cursor);
+    if (rc != 0)
+        return rc;
+    rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+    for (size_t n = 0; rc == 0 && n < TURN_MAX_TRIMS; n++) {
+        if (key_seq(&key) >= end) {
+            *all = true;
+            break;
+        }
+        rc = mdb_cursor_del(cursor, 0);
+        if (rc == 0)
+            rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    if (rc != MDB_NOTFOUND)
+        return rc;
+    *all = true;
+    return 0;
+}
+
+static int write_turn(void *arg, MDB_txn *txn)
+{
+    turn *t = arg;
+    int rc = 0;
+    for (const qd_log_batch *b = t->head; b && rc == 0; b = b->next)
+        rc = append_batch(txn, t->log->l->dbi, b);
+    if (rc == 0 && t->trim_end > 0)
+        rc = trim_some(txn, t->log->l->dbi, t->trim_end, &t->has_trimmed_all);
+    return rc;
+}
+
+/* Takes batches off the queue for one turn. Called with the mutex. */
+static void take_queue(lmdb_log *log, turn *t)
+{
+    size_t bytes = 0;
+    qd_log_batch *end = NULL;
+    for (qd_log_batch *b = log->head; b; b = b->next) {
+        bytes += batch_bytes(b);
+        if (end && bytes > TURN_MAX_BYTES)
+            break;
+        end = b;
+    }
+    t->head = log->head;
+    for (qd_log_batch *b = t->head; b; b = b == end ? NULL : b->next)
+        b->st = QD_OK;
+    if (end) {
+        log->head = end->next;
+        end->next = NULL;
+    }
+    if (!log->head)
+        log->tail = NULL;
+}
+
+/* Without the mutex: `done` may take its time and the caller's locks. */
+static void run_done(const turn *t, const qd_error *failure)
+{
+    for (const qd_log_batch *b = t->head; b; b = b->next) {
+        if (b->done)
+            b->done(b->arg, failure->code, failure->code == QD_OK ? NULL : failure);
+    }
+}
+
+/* Gives finished batches back to their waiters. Called with the mutex. */
+static void finish(const turn *t, const qd_error *failure)
+{
+    for (qd_log_batch *b = t->head, *next; b; b = next) {
+        next = b->next;
+        b->st = failure->code;
+        b->err = *failure;
+        b->finished = true;
+    }
+}
+
+/* One turn, from taking the queue to the last `done`. Called with the mutex and no turn writing; returns with the mutex.
+ * Errors: of trimming; those of appending go to the batches. */
+static qd_status take_turn(lmdb_log *log, bool *has_trimmed_all, qd_error *err)
+{
+    turn t = {.log = log, .trim_end = log->trim_end, .number = log->turns_started++};
+    qd_error failure = log->closed;
+    qd_status st = QD_OK;
+    take_queue(log, &t);
+    log->is_writing = true;
+    pthread_mutex_unlock(&log->mutex);
+
+    if (t.head && failure.code == QD_OK) {
+        st = qd_lmdb_write(log->l, write_turn, &t, false, &failure);
+        if (st == QD_ELIMIT && t.trim_end > 0) { /* never fail an append for the sake of a trim */
+            t.trim_end = 0;
+            t.has_trimmed_all = false;
+            failure = (qd_error)QD_ERROR_INIT;
+            st = qd_lmdb_write(log->l, write_turn, &t, false, &failure);
+        }
+        failure.code = st;
+        st = QD_OK;
+    } else if (t.trim_end > 0) {
+        turn trims = t;
+        trims.head = NULL;
+        st = qd_lmdb_write(log->l, write_turn, &trims, true, err);
+        t.has_trimmed_all = trims.has_trimmed_all;
+    }
+
+    pthread_mutex_lock(&log->mutex);
+    log->is_writing = false;
+    if (failure.code != QD_OK && log->closed.code == QD_OK)
+        log->closed = failure;
+    if (t.has_trimmed_all && log->trim_end == t.trim_end)
+        log->trim_end = 0;
+    pthread_cond_broadcast(&log->changed);
+    while (log->turns_done != t.number)
+        pthread_cond_wait(&log->changed, &log->mutex);
+    pthread_mutex_unlock(&log->mutex);
+    run_done(&t, &failure);
+    pthread_mutex_lock(&log->mutex);
+    log->turns_done++;
+    finish(&t, &failure);
+    pthread_cond_broadcast(&log->changed);
+    if (has_trimmed_all)
+        *has_trimmed_all = t.has_trimmed_all;
+    return st;
+}
+
+/* ---- the interface ---- */
+
+/* Checks a batch against what can be stored at all; called without the mutex. */
+static qd_status check_batch(const lmdb_log *log, const qd_log_batch *b, qd_error *err)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        if (b->records[i].seq == UINT64_MAX || b->records[i].seq != b->records[0].seq + i)
+            return qd_fail(err, QD_EINVAL, "log '%s': record %zu of a batch has sequence number %llu, expected %llu",
+                           log->l->dir, i, (unsigned long long)b->records[i].seq,
+                           (unsigned long long)(b->records[0].seq + i));
+    }
+    /* Half of the room: what has been logged before must fit as well until it is trimmed. */
+    size_t bytes = batch_bytes(b);
+    if (bytes > log->l->max_bytes / 2)
+        return qd_fail(err, QD_ETOOLARGE, "log '%s': a batch of %zu bytes, at most %zu fit", log->l->dir, bytes,
+                       log->l->max_bytes / 2);
+    return QD_OK;
+}
+
+static qd_status log_enqueue(qd_log *base, qd_log_batch *b, qd_error *err)
+{
+    lmdb_log *log = self(base);
+    qd_status st = check_batch(log, b, err);
+    if (st != QD_OK)
+        return st;
+    b->next = NULL;
+    b->finished = false;
+    b->st = QUEUED;
+    pthread_mutex_lock(&log->mutex);
+    if (log->closed.code != QD_OK) {
+        st = qd_fail(err, QD_EIO, "log '%s' takes no more records until it is opened again, because one failed: %s",
+                     log->l->dir, log->closed.message);
+    } else if (b->n > 0 && log->has_last && b->records[0].seq != log->last + 1) {
+        st = qd_fail(err, QD_EINVAL, "log '%s': sequence number %llu does not continue %llu", log->l->dir,
+                     (unsigned long long)b->records[0].seq, (unsigned long long)log->last);
+    } else {
+        if (log->tail)
+            log->tail->next = b;
+        else
+            log->head = b;
+        log->tail = b;
+        if (b->n > 0) {
+            log->has_last = true;
+            log->last = b->records[b->n - 1].seq;
+        }
+    }
+    pthread_mutex_unlock(&log->mutex);
+    return st;
+}
+
+static qd_status log_wait(qd_log *base, qd_log_batch *b, qd_error *err)
+{
+    lmdb_log *log = self(base);
+    pthread_mutex_lock(&log->mutex);
+    while (!b->finished) {
+        if (!log->is_writing && b->st == QUEUED)
+            take_turn(log, NULL, NULL);
+        else
+            pthread_cond_wait(&log->changed, &log->mutex);
+    }
+    pthread_mutex_unlock(&log->mutex);
+    if (b->st != QD_OK && err)
+        *err = b->err;
+    return b->st;
+}
+
+static qd_status log_trim(qd_log *base, uint64_t up_to, qd_error *err)
+{
+    lmdb_log *log = self(base);
+    qd_status st = QD_OK;
+    uint64_t end = up_to == UINT64_MAX ? UINT64_MAX : up_to + 1;
+    bool all = false;
+    pthread_mutex_lock(&log->mutex);
+    if (end > log->trim_end)
+        log->trim_end = end;
+    /* Turns of appenders trim too: done when nobody has anything left to forget. */
+    while (st == QD_OK && !all && log->trim_end != 0) {
+        if (log->is_writing)
+            pthread_cond_wait(&log->changed, &log->mutex);
+        else
+            st = take_turn(log, &all, err);
+    }
+    if (st != QD_OK)
+        log->trim_end = 0;
+    pthread_mutex_unlock(&log->mutex);
+    return st;
+}
+
+static qd_status log_read_from(qd_log *base, uint64_t first, qd_log_visit_fn *fn, void *arg, qd_error *err)
+{
+    lmdb_log *log = self(base);
+    MDB_txn *txn = NULL;
+    MDB_cursor *cursor = NULL;
+    MDB_val key = {sizeof first, &first}, value;
+    qd_status st = qd_lmdb_begin_read(log->l, &txn, err);
+    if (st != QD_OK)
+        return st;
+    int rc = mdb_cursor_open(txn, log->l->dbi, &cursor);
+    if (rc == 0)
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
+    while (rc == 0 && fn(arg, key_seq(&key), (qd_str){value.mv_data, value.mv_size}))
+        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
+    if (cursor)
+        mdb_cursor_close(cursor);
+    qd_lmdb_end_read(log->l, txn);
+    return rc == 0 || rc == MDB_NOTFOUND ? QD_OK : qd_lmdb_fail(log->l, rc, "cannot read", err);
+}
+
+static qd_status log_read_one(qd_log *base, uint64_t seq, qd_log_visit_fn *fn, void *arg, qd_error *err)
+{
+    lmdb_log *log = self(base);
+    MDB_txn *txn = NULL;
+    MDB_val key = {sizeof seq, &seq}, value;
+    qd_status st = qd_lmdb_begin_read(log->l, &txn, err);
+    if (st != QD_OK)
+        return st;
+    int rc = mdb_get(txn, log->l->dbi, &key, &value);
+    if (rc == 0)
+        (void)fn(arg, seq, (qd_str){value.mv_data, value.mv_size});
+    qd_lmdb_end_read(log->l, txn);
+    if (rc == MDB_NOTFOUND)
+        return qd_fail(err, QD_ENOTFOUND, "log '%s' holds no record %llu", log->l->dir, (unsigned long long)seq);
+    return rc == 0 ? QD_OK : qd_lmdb_fail(log->l, rc, "cannot read", err);
+}
+
+static qd_status log_bounds(qd_log *base, uint64_t *first, uint64_t *last, qd_error *err)
+{
+    lmdb_log *log = self(base);
+    MDB_txn *txn = NULL;
+    MDB_cursor *cursor = NULL;
+    MDB_val key, value;
+    uint64_t lowest = UINT64_MAX, highest = UINT64_MAX;
+    qd_status st = qd_lmdb_begin_read(log->l, &txn, err);
+    if (st != QD_OK)
+        return st;
+    int rc = mdb_cursor_open(txn, log->l->dbi, &cursor);
+    if (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST)) == 0)
+        lowest = key_seq(&key);
+    if (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_LAST)) == 0)
+        highest = key_seq(&key);
+    if (cursor)
+        mdb_cursor_close(cursor);
+    qd_lmdb_end_read(log->l, txn);
+    if (rc != 0 && rc != MDB_NOTFOUND)
+        return qd_lmdb_fail(log->l, rc, "cannot read", err);
+    *first = lowest;
+    *last = highest;
+    return QD_OK;
+}
+
+static void log_close(qd_log *base)
+{
+    lmdb_log *log = self(base);
+    qd_lmdb_close(log->l);
+    pthread_cond_destroy(&log->changed);
+    pthread_mutex_destroy(&log->mutex);
+    free(log);
+}
+
+static const qd_log_vtable vtable = {
+    .close = log_close,
+    .enqueue = log_enqueue,
+    .wait = log_wait,
+    .read_from = log_read_from,
+    .read_one = log_read_one,
+    .trim = log_trim,
+    .bounds = log_bounds,
+};
+
+qd_status qd_log_lmdb_open(const char *dir, size_t max_bytes, qd_log **out, qd_error *err)
+{
+    uint64_t first, last;
+    lmdb_log *log = calloc(1, sizeof *log);
+    if (!log)
+        return qd_fail_nomem(err);
+    log->base.v = &vtable;
+    pthread_mutex_init(&log->mutex, NULL);
+    pthread_cond_init(&log->changed, NULL);
+    qd_status st = qd_lmdb_open(dir, "log", max_bytes, MDB_INTEGERKEY, &log->l, err);
+    if (st == QD_OK)
+        st = log_bounds(&log->base, &first, &last, err);
+    if (st != QD_OK) {
+        log_close(&log->base);
+        return st;
+    }
+    log->has_last = last != UINT64_MAX;
+    log->last = last;
+    *out = &log->base;
+    return QD_OK;
+}
