@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmocka_qd.h"
+#include "quidditch/version.h"
+
+static void test_table__every_code__has_its_own_row(void **state)
+{
+    (void)state;
+    static const qd_status CODES[] = {
+        QD_OK,           QD_EINVAL,       QD_ENOMEM,        QD_EIO,          QD_EINTERNAL,     QD_ENOTFOUND,
+        QD_ECONFLICT,    QD_ELIMIT,       QD_EBUSY,         QD_ETIMEOUT,     QD_ECANCELED,     QD_ETOOLARGE,
+        QD_EUNSUPPORTED, QD_EMETHOD,      QD_EUDF_NOTFOUND, QD_EUDF_EXISTS,  QD_EUDF_PARAMS,   QD_EUDF_WASM,
+        QD_EUDF_COMPILE, QD_EUDF_PERMISSION, QD_EUDF_FULL,  QD_EUDF_FAILED,  QD_EUDF_TIMEOUT,  QD_EUDF_MEMORY,
+        QD_EUDF_DEPENDED, QD_EINDEX_NOTFOUND, QD_EINDEX_EXISTS, QD_EMAPPING, QD_EPARSE,        QD_EQUERY,
+        QD_EINDEX_NAME,
+    };
+    for (size_t i = 0; i < sizeof CODES / sizeof *CODES; i++) {
+        const qd_status_info *info = qd_status_describe(CODES[i]);
+        assert_int_equal(info->code, CODES[i]);
+        assert_true(info->exit_status <= 125);
+        assert_true(CODES[i] == QD_OK ? info->exit_status == 0 : info->exit_status > 10);
+        assert_true(info->http_status >= 200 && info->http_status < 600);
+        assert_non_null(info->api_code);
+        assert_non_null(info->search_type);
+    }
+}
+
+static void test_table__codes_of_the_functions_api__have_their_http_status(void **state)
+{
+    (void)state;
+    static const struct {
+        qd_status code;
+        int http;
+        const char *api;
+    } EXPECTED[] = {
+        {QD_EUDF_NOTFOUND, 404, "UDF_NOT_FOUND"},       {QD_EUDF_EXISTS, 409, "UDF_ALREADY_EXISTS"},
+        {QD_EUDF_PARAMS, 400, "INVALID_PARAMETERS"},    {QD_EUDF_WASM, 422, "INVALID_WASM"},
+        {QD_EUDF_COMPILE, 422, "COMPILATION_FAILED"},   {QD_ETOOLARGE, 413, "PAYLOAD_TOO_LARGE"},
+        {QD_EUDF_PERMISSION, 403, "PERMISSION_DENIED"}, {QD_EBUSY, 429, "RATE_LIMITED"},
+        {QD_EUDF_FULL, 503, "REGISTRY_FULL"},           {QD_EUDF_FAILED, 500, "EXECUTION_FAILED"},
+        {QD_EUDF_TIMEOUT, 504, "TIMEOUT"},              {QD_EUDF_MEMORY, 500, "MEMORY_LIMIT"},
+    };
+    for (size_t i = 0; i < sizeof EXPECTED / sizeof *EXPECTED; i++) {
+        const qd_status_info *info = qd_status_describe(EXPECTED[i].code);
+        assert_int_equal(info->http_status, EXPECTED[i].http);
+        assert_string_equal(info->api_code, EXPECTED[i].api);
+    }
+}
+
+static void test_describe__unknown_code__gives_the_internal_row(void **state)
+{
+    (void)state;
+    assert_string_equal(qd_status_name((qd_status)-9999), "QD_EINTERNAL");
+    assert_string_equal(qd_status_name((qd_status)17), "QD_EINTERNAL");
+    assert_string_equal(qd_status_name(QD_EMAPPING), "QD_EMAPPING");
+}
+
+static void test_fail__formats_and_returns_the_code(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    qd_status status = qd_fail(&err, QD_EINVAL, "parameter '%s': expected %d", "boost", 7);
+    assert_failed_with(status, &err, QD_EINVAL, "parameter 'boost': expected 7");
+    assert_string_equal(err.field, "");
+    assert_int_equal(qd_fail(NULL, QD_EIO, "nobody listens"), QD_EIO);
+    assert_int_equal(qd_fail_nomem(&err), QD_ENOMEM);
+    assert_string_equal(err.message, "out of memory");
+}
+
+static void test_fail_field__names_the_field(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    assert_int_equal(qd_fail_field(&err, QD_EUDF_PARAMS, "version", "not a version"), QD_EUDF_PARAMS);
+    assert_string_equal(err.field, "version");
+    assert_string_equal(err.message, "not a version");
+    assert_int_equal(qd_fail_field(NULL, QD_EUDF_PARAMS, "version", "not a version"), QD_EUDF_PARAMS);
+}
+
+static void test_fail_at__keeps_the_place__until_the_next_failure(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    qd_fail_at(&err, QD_EPARSE, 3, 14, "here");
+    assert_int_equal(err.line, 3);
+    assert_int_equal(err.column, 14);
+    qd_fail(&err, QD_EIO, "elsewhere");
+    assert_int_equal(err.line, 0);
+    assert_int_equal(err.column, 0);
+}
+
+static void test_fail__message_quoting_the_previous_one__works(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    qd_fail(&err, QD_EIO, "first");
+    qd_fail(&err, QD_EIO, "second, after %s", err.message);
+    assert_string_equal(err.message, "second, after first");
+}
+
+static void test_fail__too_long__is_cut_between_characters(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    char text[2048];
+    for (size_t shift = 0; shift < 4; shift++) {
+        memset(text, 'x', sizeof text);
+        for (size_t i = shift; i + 4 < sizeof text; i += 4)
+            memcpy(text + i, "\xF0\x9F\xA6\x89", 4);
+        text[sizeof text - 1] = '\0';
+        qd_fail_field(&err, QD_EINVAL, text, "%s", text);
+        assert_true(strlen(err.message) > sizeof err.message - 5);
+        assert_true(qd_str_is_utf8(qd_str_of(err.message)));
+        assert_true(qd_str_is_utf8(qd_str_of(err.field)));
+    }
+}
+
+static void test_prefix__stands_before_the_message__and_keeps_the_rest(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    qd_fail_at(&err, QD_EPARSE, 1, 2, "unknown clause");
+    qd_error_prefix(&err, "index '%s': ", "a");
+    assert_failed_with(err.code, &err, QD_EPARSE, "index 'a': unknown clause");
+    assert_int_equal(err.column, 2);
+    qd_error_prefix(NULL, "nobody");
+    for (int i = 0; i < 100; i++)
+        qd_error_prefix(&err, "0123456789");
+    assert_int_equal(strlen(err.message), sizeof err.message - 1);
+}
+
+static void test_take__moves_the_pointer(void **state)
+{
+    (void)state;
+    char *p = strdup("x"), *q = p;
+    char *taken = QD_TAKE(p);
+    assert_null(p);
+    assert_ptr_equal(taken, q);
+    free(taken);
+}
+
+static void test_version__is_the_headers(void **state)
+{
+    (void)state;
+    assert_string_equal(qd_version(), QD_VERSION_STRING);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table__every_code__has_its_own_row),
+        cmocka_unit_test(test_table__codes_of_the_functions_api__have_their_http_status),
+        cmocka_unit_test(test_describe__unknown_code__gives_the_internal_row),
+        cmocka_unit_test(test_fail__formats_and_returns_the_code),
+        cmocka_unit_test(test_fail_field__names_the_field),
+        cmocka_unit_test(test_fail_at__keeps_the_place__until_the_next_failure),
+        cmocka_unit_test(test_fail__message_quoting_the_previous_one__works),
+        cmocka_unit_test(test_fail__too_long__is_cut_between_characters),
+        cmocka_unit_test(test_prefix__stands_before_the_message__and_keeps_the_rest),
+        cmocka_unit_test(test_take__moves_the_pointer),
+        cmocka_unit_test(test_version__is_the_headers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
