@@ -110,11 +110,14 @@ const char *qd_json_type_name(const json_t *v)
     return v ? NAMES[json_typeof(v)] : "nothing";
 }
 
-/* What was there, for a message: `the string "abc"`, `the number 1.5`, `true`, `an array`. */
-static void describe(const json_t *v, char *out, size_t size)
+void qd_json_describe(const json_t *v, char *out, size_t size)
 {
     char number[QD_NUMBER_SIZE];
     size_t n;
+    if (!v) {
+        snprintf(out, size, "nothing");
+        return;
+    }
     switch (json_typeof(v)) {
     case JSON_STRING:
         n = json_string_length(v);
@@ -141,7 +144,7 @@ static qd_status wrong_type(const json_t *v, const char *where, const char *key,
                             qd_error *err)
 {
     char got[128];
-    describe(v, got, sizeof got);
+    qd_json_describe(v, got, sizeof got);
     bool has_place = where && *where;
     return qd_fail_field(err, code, key, "%s%s'%s': expected %s, got %s", has_place ? where : "", has_place ? ": " : "",
                          key, expected, got);
