@@ -15,19 +15,19 @@ extern "C" {
 /* 0 is success, all others are negative. Numbers are never reused. */
 typedef enum qd_status {
     QD_OK = 0,
-    QD_EINVAL = -1,         /* malformed request, parameter or manifest */
-    QD_ENOMEM = -2,         /* the host is out of memory */
-    QD_EIO = -3,            /* a file or a socket failed */
-    QD_EINTERNAL = -4,      /* a broken invariant: our mistake */
-    QD_ENOTFOUND = -5,      /* a document, route or other thing is unknown */
-    QD_ECONFLICT = -6,      /* version conflict, or a thing that exists already */
-    QD_ELIMIT = -7,         /* a configured limit was passed */
-    QD_EBUSY = -8,          /* a queue is full: try again later */
-    QD_ETIMEOUT = -9,       /* a deadline passed */
-    QD_ECANCELED = -10,     /* the caller went away */
-    QD_ETOOLARGE = -11,     /* a body, module or document is over its limit */
-    QD_EUNSUPPORTED = -12,  /* well-formed, but not something we do */
-    QD_EMETHOD = -13,       /* the route exists, the HTTP method does not */
+    QD_EINVAL = -1,        /* malformed request, parameter or manifest */
+    QD_ENOMEM = -2,        /* the host is out of memory */
+    QD_EIO = -3,           /* a file or a socket failed */
+    QD_EINTERNAL = -4,     /* a broken invariant: our mistake */
+    QD_ENOTFOUND = -5,     /* a document, route or other thing is unknown */
+    QD_ECONFLICT = -6,     /* version conflict, or a thing that exists already */
+    QD_ELIMIT = -7,        /* a configured limit was passed */
+    QD_EBUSY = -8,         /* a queue is full: try again later */
+    QD_ETIMEOUT = -9,      /* a deadline passed */
+    QD_ECANCELED = -10,    /* the caller went away */
+    QD_ETOOLARGE = -11,    /* a body, module or document is over its limit */
+    QD_EUNSUPPORTED = -12, /* well-formed, but not something we do */
+    QD_EMETHOD = -13,      /* the route exists, the HTTP method does not */
 
     QD_EUDF_NOTFOUND = -20,   /* function name or version unknown */
     QD_EUDF_EXISTS = -21,     /* that version holds other bytes or another manifest */
@@ -53,11 +53,13 @@ typedef enum qd_status {
 typedef struct qd_error {
     qd_status code;
     uint32_t line, column;
-    char field[96];     /* the thing at fault (a manifest field, a JSON path), or "" */
-    char message[512];  /* one sentence: the subject, what was wrong, what was expected */
+    char field[96];    /* the thing at fault (a manifest field, a JSON path), or "" */
+    char message[512]; /* one sentence: the subject, what was wrong, what was expected */
 } qd_error;
 
+/* clang-format off */
 #define QD_ERROR_INIT {QD_OK, 0, 0, {0}, {0}}
+/* clang-format on */
 
 /* What the rest of the world calls a status. One table in src/base/error.c. */
 typedef struct qd_status_info {

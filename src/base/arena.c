@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ALIGNMENT ((size_t)16)
+#define ALIGNMENT         ((size_t)16)
 #define FIRST_CHUNK_BYTES ((size_t)4096)
-#define MAX_CHUNK_BYTES ((size_t)1 << 20)
+#define MAX_CHUNK_BYTES   ((size_t)1 << 20)
 
 /* The header of a chunk; what it holds follows it. Its size is a multiple of ALIGNMENT. */
 typedef struct chunk {

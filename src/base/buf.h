@@ -27,7 +27,10 @@ void qd_buf_add_z(qd_buf *b, const char *z);
 void qd_buf_add_char(qd_buf *b, char c);
 void qd_buf_addf(qd_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-static inline qd_str qd_buf_str(const qd_buf *b) { return (qd_str){b->p ? b->p : "", b->n}; }
+static inline qd_str qd_buf_str(const qd_buf *b)
+{
+    return (qd_str){b->p ? b->p : "", b->n};
+}
 
 /* Hands the bytes over, NUL-terminated; owned by caller (free). NULL when `failed`. The buffer is empty after. */
 char *qd_buf_take(qd_buf *b, size_t *n);

@@ -8,7 +8,9 @@
 #include "base/str.h"
 
 /* An exit status is 10 plus the code's number, so that it stays clear of the shell's own and of the usage error 2. */
+/* clang-format off */
 #define ROW(code, http, api, search) {code, #code, http, (code) ? 10 - (code) : 0, api, search}
+/* clang-format on */
 
 static const qd_status_info TABLE[] = {
     ROW(QD_OK, 200, "OK", "ok"),

@@ -9,7 +9,12 @@
 
 /* Moves a pointer out of a local: `*out = QD_TAKE(x)` leaves x NULL for the cleanup at `done:`. */
 #define QD_TAKE(x) qd_take_((void **)&(x))
-static inline void *qd_take_(void **x) { void *v = *x; *x = NULL; return v; }
+static inline void *qd_take_(void **x)
+{
+    void *v = *x;
+    *x = NULL;
+    return v;
+}
 
 /* Writes code and message (printf style, cut at the buffer's end) and returns `code`. */
 qd_status qd_fail(qd_error *err, qd_status code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -51,15 +51,20 @@ qd_status qd_json_parse(qd_str text, json_t **out, qd_error *err);
 
 /* "an object", "a string", …, for messages. */
 const char *qd_json_type_name(const json_t *v);
-/* What is there, for messages: `the string "abc"` (cut at 60 bytes), `the number 1.5`, `true`, `an array`. 128 bytes are enough. */
+/* What is there, for messages: `the string "abc"` (cut at 60 bytes), `the number 1.5`, `true`, `an array`. 128 bytes
+ * are enough. */
 void qd_json_describe(const json_t *v, char *out, size_t size);
 
 /* A member that must be of a type when it is there. Absent: QD_OK and *out untouched. Wrong type: `code` naming
  * `where` and `key`. Strings are views valid as long as `obj`. */
-qd_status qd_json_get_str(const json_t *obj, const char *where, const char *key, qd_status code, qd_str *out, qd_error *err);
-qd_status qd_json_get_i64(const json_t *obj, const char *where, const char *key, qd_status code, int64_t *out, qd_error *err);
-qd_status qd_json_get_f64(const json_t *obj, const char *where, const char *key, qd_status code, double *out, qd_error *err);
-qd_status qd_json_get_bool(const json_t *obj, const char *where, const char *key, qd_status code, bool *out, qd_error *err);
+qd_status qd_json_get_str(const json_t *obj, const char *where, const char *key, qd_status code, qd_str *out,
+                          qd_error *err);
+qd_status qd_json_get_i64(const json_t *obj, const char *where, const char *key, qd_status code, int64_t *out,
+                          qd_error *err);
+qd_status qd_json_get_f64(const json_t *obj, const char *where, const char *key, qd_status code, double *out,
+                          qd_error *err);
+qd_status qd_json_get_bool(const json_t *obj, const char *where, const char *key, qd_status code, bool *out,
+                           qd_error *err);
 
 /* Refuses members of `obj` that are not in `allowed` (NULL-terminated), naming the first. */
 qd_status qd_json_only(const json_t *obj, const char *where, const char *const *allowed, qd_status code, qd_error *err);

@@ -150,7 +150,8 @@ static qd_status wrong_type(const json_t *v, const char *where, const char *key,
                          key, expected, got);
 }
 
-qd_status qd_json_get_str(const json_t *obj, const char *where, const char *key, qd_status code, qd_str *out, qd_error *err)
+qd_status qd_json_get_str(const json_t *obj, const char *where, const char *key, qd_status code, qd_str *out,
+                          qd_error *err)
 {
     const json_t *v = json_object_get(obj, key);
     if (!v)
@@ -161,7 +162,8 @@ qd_status qd_json_get_str(const json_t *obj, const char *where, const char *key,
     return QD_OK;
 }
 
-qd_status qd_json_get_i64(const json_t *obj, const char *where, const char *key, qd_status code, int64_t *out, qd_error *err)
+qd_status qd_json_get_i64(const json_t *obj, const char *where, const char *key, qd_status code, int64_t *out,
+                          qd_error *err)
 {
     const json_t *v = json_object_get(obj, key);
     if (!v)
@@ -172,7 +174,8 @@ qd_status qd_json_get_i64(const json_t *obj, const char *where, const char *key,
     return QD_OK;
 }
 
-qd_status qd_json_get_f64(const json_t *obj, const char *where, const char *key, qd_status code, double *out, qd_error *err)
+qd_status qd_json_get_f64(const json_t *obj, const char *where, const char *key, qd_status code, double *out,
+                          qd_error *err)
 {
     const json_t *v = json_object_get(obj, key);
     if (!v)
@@ -183,7 +186,8 @@ qd_status qd_json_get_f64(const json_t *obj, const char *where, const char *key,
     return QD_OK;
 }
 
-qd_status qd_json_get_bool(const json_t *obj, const char *where, const char *key, qd_status code, bool *out, qd_error *err)
+qd_status qd_json_get_bool(const json_t *obj, const char *where, const char *key, qd_status code, bool *out,
+                           qd_error *err)
 {
     const json_t *v = json_object_get(obj, key);
     if (!v)

@@ -69,6 +69,7 @@ void qd_json_end_array(qd_json *w)
 }
 
 /* What a string's byte asks for: 0 nothing, 'u' \u00XX, 'x' look at the character, else the letter after '\'. */
+/* clang-format off */
 static const char ESCAPE[256] = {
     'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'b', 't', 'n', 'u', 'f', 'r', 'u', 'u',
     'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u', 'u',
@@ -83,6 +84,7 @@ static const char ESCAPE[256] = {
     'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x',
     'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x',
 };
+/* clang-format on */
 
 static void add_escaped(qd_buf *out, unsigned char c, char escape)
 {

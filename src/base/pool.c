@@ -125,15 +125,16 @@ static qd_status start_threads(qd_pool *p, unsigned threads, qd_error *err)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!failed)
         return QD_OK;
-    return qd_fail(err, QD_ENOMEM, "pool '%s': could start only %u of %u threads: %s", p->name, p->thread_count, threads,
-                   strerror(failed));
+    return qd_fail(err, QD_ENOMEM, "pool '%s': could start only %u of %u threads: %s", p->name, p->thread_count,
+                   threads, strerror(failed));
 }
 
 qd_status qd_pool_new(const char *name, unsigned threads, unsigned max_queued, qd_pool **out, qd_error *err)
 {
     if (threads == 0 || max_queued == 0)
-        return qd_fail(err, QD_EINVAL, "pool '%s': expected at least one thread and one place in the queue, got %u and %u",
-                       name, threads, max_queued);
+        return qd_fail(err, QD_EINVAL,
+                       "pool '%s': expected at least one thread and one place in the queue, got %u and %u", name,
+                       threads, max_queued);
     qd_pool *p = calloc(1, sizeof *p);
     if (!p)
         return qd_fail_nomem(err);

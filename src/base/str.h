@@ -18,9 +18,18 @@ typedef struct qd_str {
 /* For printf's "%.*s"; long strings are cut so that a message stays readable. */
 #define QD_STR_FMT(s) ((int)((s).n > 128 ? 128 : (s).n)), ((s).p ? (s).p : "")
 
-static inline qd_str qd_str_of(const char *z) { return (qd_str){z, z ? strlen(z) : 0}; }
-static inline bool qd_str_eq(qd_str a, qd_str b) { return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0); }
-static inline bool qd_str_is(qd_str a, const char *z) { return qd_str_eq(a, qd_str_of(z)); }
+static inline qd_str qd_str_of(const char *z)
+{
+    return (qd_str){z, z ? strlen(z) : 0};
+}
+static inline bool qd_str_eq(qd_str a, qd_str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+static inline bool qd_str_is(qd_str a, const char *z)
+{
+    return qd_str_eq(a, qd_str_of(z));
+}
 static inline bool qd_str_starts(qd_str a, const char *z)
 {
     size_t n = strlen(z);

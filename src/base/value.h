@@ -18,8 +18,8 @@ typedef struct qd_value {
     } as;
 } qd_value;
 
-const char *qd_type_name(qd_type t);                 /* "i64" */
-bool qd_type_parse(qd_str name, qd_type *out);       /* the manifest's names */
+const char *qd_type_name(qd_type t);           /* "i64" */
+bool qd_type_parse(qd_str name, qd_type *out); /* the manifest's names */
 
 /* Numbers convert between integer and float (float to integer truncates toward zero and must fit); bool, string and
  * number never convert into each other. False: wrong type. */

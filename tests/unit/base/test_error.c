@@ -10,14 +10,37 @@
 static void test_table__every_code__has_its_own_row(void **state)
 {
     (void)state;
-    static const qd_status CODES[] = {
-        QD_OK,           QD_EINVAL,       QD_ENOMEM,        QD_EIO,          QD_EINTERNAL,     QD_ENOTFOUND,
-        QD_ECONFLICT,    QD_ELIMIT,       QD_EBUSY,         QD_ETIMEOUT,     QD_ECANCELED,     QD_ETOOLARGE,
-        QD_EUNSUPPORTED, QD_EMETHOD,      QD_EUDF_NOTFOUND, QD_EUDF_EXISTS,  QD_EUDF_PARAMS,   QD_EUDF_WASM,
-        QD_EUDF_COMPILE, QD_EUDF_PERMISSION, QD_EUDF_FULL,  QD_EUDF_FAILED,  QD_EUDF_TIMEOUT,  QD_EUDF_MEMORY,
-        QD_EUDF_DEPENDED, QD_EINDEX_NOTFOUND, QD_EINDEX_EXISTS, QD_EMAPPING, QD_EPARSE,        QD_EQUERY,
-        QD_EINDEX_NAME,
-    };
+    static const qd_status CODES[] = {QD_OK,
+                                      QD_EINVAL,
+                                      QD_ENOMEM,
+                                      QD_EIO,
+                                      QD_EINTERNAL,
+                                      QD_ENOTFOUND,
+                                      QD_ECONFLICT,
+                                      QD_ELIMIT,
+                                      QD_EBUSY,
+                                      QD_ETIMEOUT,
+                                      QD_ECANCELED,
+                                      QD_ETOOLARGE,
+                                      QD_EUNSUPPORTED,
+                                      QD_EMETHOD,
+                                      QD_EUDF_NOTFOUND,
+                                      QD_EUDF_EXISTS,
+                                      QD_EUDF_PARAMS,
+                                      QD_EUDF_WASM,
+                                      QD_EUDF_COMPILE,
+                                      QD_EUDF_PERMISSION,
+                                      QD_EUDF_FULL,
+                                      QD_EUDF_FAILED,
+                                      QD_EUDF_TIMEOUT,
+                                      QD_EUDF_MEMORY,
+                                      QD_EUDF_DEPENDED,
+                                      QD_EINDEX_NOTFOUND,
+                                      QD_EINDEX_EXISTS,
+                                      QD_EMAPPING,
+                                      QD_EPARSE,
+                                      QD_EQUERY,
+                                      QD_EINDEX_NAME};
     for (size_t i = 0; i < sizeof CODES / sizeof *CODES; i++) {
         const qd_status_info *info = qd_status_describe(CODES[i]);
         assert_int_equal(info->code, CODES[i]);
@@ -36,14 +59,18 @@ static void test_table__codes_of_the_functions_api__have_their_http_status(void 
         qd_status code;
         int http;
         const char *api;
-    } EXPECTED[] = {
-        {QD_EUDF_NOTFOUND, 404, "UDF_NOT_FOUND"},       {QD_EUDF_EXISTS, 409, "UDF_ALREADY_EXISTS"},
-        {QD_EUDF_PARAMS, 400, "INVALID_PARAMETERS"},    {QD_EUDF_WASM, 422, "INVALID_WASM"},
-        {QD_EUDF_COMPILE, 422, "COMPILATION_FAILED"},   {QD_ETOOLARGE, 413, "PAYLOAD_TOO_LARGE"},
-        {QD_EUDF_PERMISSION, 403, "PERMISSION_DENIED"}, {QD_EBUSY, 429, "RATE_LIMITED"},
-        {QD_EUDF_FULL, 503, "REGISTRY_FULL"},           {QD_EUDF_FAILED, 500, "EXECUTION_FAILED"},
-        {QD_EUDF_TIMEOUT, 504, "TIMEOUT"},              {QD_EUDF_MEMORY, 500, "MEMORY_LIMIT"},
-    };
+    } EXPECTED[] = {{QD_EUDF_NOTFOUND, 404, "UDF_NOT_FOUND"},
+                    {QD_EUDF_EXISTS, 409, "UDF_ALREADY_EXISTS"},
+                    {QD_EUDF_PARAMS, 400, "INVALID_PARAMETERS"},
+                    {QD_EUDF_WASM, 422, "INVALID_WASM"},
+                    {QD_EUDF_COMPILE, 422, "COMPILATION_FAILED"},
+                    {QD_ETOOLARGE, 413, "PAYLOAD_TOO_LARGE"},
+                    {QD_EUDF_PERMISSION, 403, "PERMISSION_DENIED"},
+                    {QD_EBUSY, 429, "RATE_LIMITED"},
+                    {QD_EUDF_FULL, 503, "REGISTRY_FULL"},
+                    {QD_EUDF_FAILED, 500, "EXECUTION_FAILED"},
+                    {QD_EUDF_TIMEOUT, 504, "TIMEOUT"},
+                    {QD_EUDF_MEMORY, 500, "MEMORY_LIMIT"}};
     for (size_t i = 0; i < sizeof EXPECTED / sizeof *EXPECTED; i++) {
         const qd_status_info *info = qd_status_describe(EXPECTED[i].code);
         assert_int_equal(info->http_status, EXPECTED[i].http);

@@ -48,8 +48,13 @@ static void test_random__gives_different_bytes(void **state)
 static void test_base64__rfc_4648_vectors(void **state)
 {
     (void)state;
-    static const char *const VECTORS[][2] = {{"", ""},         {"Zg==", "f"},     {"Zm8=", "fo"},       {"Zm9v", "foo"},
-                                             {"Zm9vYg==", "foob"}, {"Zm9vYmE=", "fooba"}, {"Zm9vYmFy", "foobar"},
+    static const char *const VECTORS[][2] = {{"", ""},
+                                             {"Zg==", "f"},
+                                             {"Zm8=", "fo"},
+                                             {"Zm9v", "foo"},
+                                             {"Zm9vYg==", "foob"},
+                                             {"Zm9vYmE=", "fooba"},
+                                             {"Zm9vYmFy", "foobar"},
                                              {"+/+/", "\xFB\xFF\xBF"}};
     for (size_t i = 0; i < sizeof VECTORS / sizeof *VECTORS; i++) {
         uint8_t *bytes = NULL;
@@ -64,8 +69,8 @@ static void test_base64__rfc_4648_vectors(void **state)
 static void test_base64__malformed__is_refused(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {"Z", "Zg", "Zg=", "Zm9", "Zg==Zg==", "====", "Z===", "Zm9v\n", "Zm 9", "Zm-_", "=Zg=",
-                                      "Zh==", "Zm9=", "Zm=v"};
+    static const char *const BAD[] = {
+        "Z", "Zg", "Zg=", "Zm9", "Zg==Zg==", "====", "Z===", "Zm9v\n", "Zm 9", "Zm-_", "=Zg=", "Zh==", "Zm9=", "Zm=v"};
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         uint8_t *bytes = NULL;
         size_t n = 99;

@@ -59,7 +59,8 @@ static void test_parse__malformed__says_where(void **state)
 static void test_parse__bad_utf8_and_nul__is_refused(void **state)
 {
     (void)state;
-    static const qd_str BAD[] = {{"\"\xFF\"", 3}, {"\"\xED\xA0\x80\"", 5}, {"\"\\ud800\"", 8}, {"\"\\u0000\"", 8}, {"{}\0", 3}};
+    static const qd_str BAD[] = {
+        {"\"\xFF\"", 3}, {"\"\xED\xA0\x80\"", 5}, {"\"\\ud800\"", 8}, {"\"\\u0000\"", 8}, {"{}\0", 3}};
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         json_t *value = NULL;
         qd_error err = QD_ERROR_INIT;
@@ -176,8 +177,9 @@ static void test_only__unknown_member__is_named(void **state)
 static void test_type_name__of_each(void **state)
 {
     (void)state;
-    static const char *const CASES[][2] = {{"{}", "an object"}, {"[]", "an array"}, {"\"\"", "a string"}, {"1", "a number"},
-                                           {"1.5", "a number"}, {"true", "a boolean"}, {"false", "a boolean"}, {"null", "null"}};
+    static const char *const CASES[][2] = {{"{}", "an object"},    {"[]", "an array"},  {"\"\"", "a string"},
+                                           {"1", "a number"},      {"1.5", "a number"}, {"true", "a boolean"},
+                                           {"false", "a boolean"}, {"null", "null"}};
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         json_t *value = parse(CASES[i][0]);
         assert_string_equal(qd_json_type_name(value), CASES[i][1]);

@@ -60,9 +60,10 @@ static void test_pretty__indents_by_two(void **state)
     fixture *f = *state;
     qd_json_init(&f->w, &f->buf, true);
     write_sample(&f->w);
-    assert_str_equal(qd_buf_str(&f->buf),
-                     "{\n  \"a\": \"x\",\n  \"b\": -1,\n  \"list\": [\n    18446744073709551615,\n    {},\n    [],\n    null\n"
-                     "  ],\n  \"c\": true,\n  \"d\": 12.0,\n  \"e\": {\"raw\":1},\n  \"f\": null\n}");
+    assert_str_equal(
+        qd_buf_str(&f->buf),
+        "{\n  \"a\": \"x\",\n  \"b\": -1,\n  \"list\": [\n    18446744073709551615,\n    {},\n    [],\n    null\n"
+        "  ],\n  \"c\": true,\n  \"d\": 12.0,\n  \"e\": {\"raw\":1},\n  \"f\": null\n}");
 }
 
 static void test_strings__escapes_and_bad_utf8(void **state)

@@ -14,7 +14,10 @@ typedef struct gate {
     unsigned waiting;
 } gate;
 
-#define GATE_INIT {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0}
+#define GATE_INIT                                                                                                      \
+    {                                                                                                                  \
+        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0                                                  \
+    }
 
 static void pass_gate(void *arg)
 {

@@ -42,8 +42,16 @@ static void test_dup__copies_bytes_and_terminates(void **state)
 static void test_utf8__well_formed__is_accepted(void **state)
 {
     (void)state;
-    static const char *const GOOD[] = {"", "plain ASCII that is longer than eight", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80",
-                                       "\xED\x9F\xBF", "\xEE\x80\x80", "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF",
+    static const char *const GOOD[] = {"",
+                                       "plain ASCII that is longer than eight",
+                                       "\xC2\x80",
+                                       "\xDF\xBF",
+                                       "\xE0\xA0\x80",
+                                       "\xED\x9F\xBF",
+                                       "\xEE\x80\x80",
+                                       "\xEF\xBF\xBF",
+                                       "\xF0\x90\x80\x80",
+                                       "\xF4\x8F\xBF\xBF",
                                        "12345678\xC3\xA9 and then some"};
     for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; i++)
         assert_true(qd_str_is_utf8(qd_str_of(GOOD[i])));
@@ -52,11 +60,25 @@ static void test_utf8__well_formed__is_accepted(void **state)
 static void test_utf8__malformed__is_refused(void **state)
 {
     (void)state;
-    static const char *const BAD[] = {
-        "\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2\x41", "\xE0\x80\x80", "\xE0\x9F\xBF", "\xED\xA0\x80",
-        "\xED\xBF\xBF", "\xE2\x82", "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF",
-        "12345678\xFF", "1234567\xC3", "\xF0\x9F\xA6",
-    };
+    static const char *const BAD[] = {"\x80",
+                                      "\xBF",
+                                      "\xC0\x80",
+                                      "\xC1\xBF",
+                                      "\xC2",
+                                      "\xC2\x41",
+                                      "\xE0\x80\x80",
+                                      "\xE0\x9F\xBF",
+                                      "\xED\xA0\x80",
+                                      "\xED\xBF\xBF",
+                                      "\xE2\x82",
+                                      "\xF0\x80\x80\x80",
+                                      "\xF0\x8F\xBF\xBF",
+                                      "\xF4\x90\x80\x80",
+                                      "\xF5\x80\x80\x80",
+                                      "\xFF",
+                                      "12345678\xFF",
+                                      "1234567\xC3",
+                                      "\xF0\x9F\xA6"};
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
         assert_false(qd_str_is_utf8(qd_str_of(BAD[i])));
 }
@@ -71,8 +93,18 @@ static void test_to_i64__whole_range__and_nothing_else(void **state)
     assert_true(v == INT64_MAX);
     assert_true(qd_str_to_i64(QD_STR("+5"), &v) && v == 5);
     assert_true(qd_str_to_i64(QD_STR("-0"), &v) && v == 0);
-    static const char *const BAD[] = {"", "-", "+", " 1", "1 ", "1.0", "0x1", "9223372036854775808",
-                                      "-9223372036854775809", "99999999999999999999999", "1e3", "--1"};
+    static const char *const BAD[] = {"",
+                                      "-",
+                                      "+",
+                                      " 1",
+                                      "1 ",
+                                      "1.0",
+                                      "0x1",
+                                      "9223372036854775808",
+                                      "-9223372036854775809",
+                                      "99999999999999999999999",
+                                      "1e3",
+                                      "--1"};
     v = 77;
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++)
         assert_false(qd_str_to_i64(qd_str_of(BAD[i]), &v));
