@@ -98,12 +98,21 @@ static void add_escaped(qd_buf *out, unsigned char c, char escape)
 
 static void add_string(qd_buf *out, qd_str s)
 {
-    qd_buf_add_char(out, '"');
+    /* Most strings go out as they are: one check of the room for all of it. */
+    if (s.n > SIZE_MAX - 2 || !qd_buf_reserve(out, s.n + 2)) {
+        out->failed = true;
+        return;
+    }
+    out->p[out->n++] = '"';
     size_t plain = 0, i = 0; /* [plain, i) can be copied as it is */
     while (i < s.n) {
         unsigned char c = (unsigned char)s.p[i];
         char escape = ESCAPE[c];
-        size_t length = escape == 'x' ? qd_str_utf8_length(s.p + i, s.n - i) : escape == 0;
+        if (escape == 0) {
+            i++;
+            continue;
+        }
+        size_t length = escape == 'x' ? qd_str_utf8_length(s.p + i, s.n - i) : 0;
         if (length > 0) {
             i += length;
             continue;
