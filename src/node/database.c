@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "node/database.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+qd_status qd_database_open_parts(const qd_database_parts *parts, qd_database **out, qd_error *err)
+{
+    qd_database *db = calloc(1, sizeof *db);
+    if (!db)
+        return qd_fail_nomem(err);
+    qd_status st = qd_wasm_engine_new(&parts->engine, &db->engine, err);
+    if (st == QD_OK)
+        st = qd_node_open(&parts->node, &db->node, err);
+    if (st == QD_OK)
+        st = qd_registry_open(qd_node_kv(db->node), db->engine, &parts->registry, parts->node.log, parts->node.log_arg,
+                              &db->registry, err);
+    if (st == QD_OK && parts->search_threads > 0)
+        st = qd_pool_new("search", parts->search_threads, 1024, &db->pool, err);
+    if (st == QD_OK)
+        *out = QD_TAKE(db);
+    qd_database_close(db);
+    return st;
+}
+
+static qd_status check_options(const qd_database_options *o, qd_error *err)
+{
+    if (o->size != sizeof *o)
+        return qd_fail(err, QD_EINVAL, "options: expected size %zu, got %zu; start from QD_DATABASE_OPTIONS_INIT",
+                       sizeof *o, o->size);
+    if (o->writer_memory_bytes < (size_t)15 << 20)
+        return qd_fail(err, QD_EINVAL, "options: writer_memory_bytes is %zu, expected at least 15 MiB", o->writer_memory_bytes);
+    return QD_OK;
+}
+
+qd_status qd_database_open(const char *data_dir, const qd_database_options *options, qd_database **out, qd_error *err)
+{
+    const qd_database_options defaults = QD_DATABASE_OPTIONS_INIT;
+    const qd_database_options *o = options ? options : &defaults;
+    if (!data_dir || !out)
+        return qd_fail(err, QD_EINVAL, "qd_database_open: expected a data directory and a place for the handle");
+    qd_status st = check_options(o, err);
+    if (st != QD_OK)
+        return st;
+    qd_database_parts parts = {QD_NODE_OPTIONS_INIT, QD_REGISTRY_OPTIONS_INIT, QD_WASM_ENGINE_OPTIONS_INIT, o->search_threads};
+    parts.node.data_dir = data_dir;
+    parts.node.writer_memory_bytes = o->writer_memory_bytes;
+    parts.node.refresh_interval_ms = o->refresh_interval_ms;
+    parts.node.log = o->log;
+    parts.node.log_arg = o->log_arg;
+    parts.registry.limits.call_ms = o->call_ms;
+    parts.registry.limits.memory_bytes = o->udf_memory_bytes;
+    return qd_database_open_parts(&parts, out, err);
+}
+
+void qd_database_close(qd_database *db)
+{
+    if (!db)
+        return;
+    qd_pool_free(db->pool);
+    qd_registry_close(db->registry);
+    qd_node_close(db->node);
+    qd_wasm_engine_free(db->engine);
+    free(db);
+}
+
+void qd_free(void *answer)
+{
+    free(answer);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The public API (include/quidditch/) over the rooms, and the rooms of an open database for those who serve it (the daemon).
+ * database.c opens and closes; database_calls.c is the argument checking and forwarding of each public call. */
+#ifndef QD_NODE_DATABASE_H
+#define QD_NODE_DATABASE_H
+
+#include "node/node.h"
+#include "quidditch/quidditch.h"
+#include "udf/registry.h"
+#include "wasm/engine.h"
+
+struct qd_database {
+    qd_wasm_engine *engine;
+    qd_node *node;
+    qd_registry *registry;
+    qd_pool *pool; /* helps a query over several segments; NULL: the caller works alone */
+};
+
+/* What the daemon sets and the public options do not show. */
+typedef struct qd_database_parts {
+    qd_node_options node;
+    qd_registry_options registry;
+    qd_wasm_engine_options engine;
+    unsigned search_threads; /* 0: no pool of the database's own */
+} qd_database_parts;
+
+/* qd_database_open in full. Order: engine, node (recovers the indices), registry (compiles what is stored). */
+qd_status qd_database_open_parts(const qd_database_parts *parts, qd_database **out, qd_error *err);
+
+#endif
