@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "answer.h"
+
+#include <stdio.h>
+
+#include "base/json.h"
+
+/* Status codes are small negative numbers; the table's end is not marked. */
+#define LOWEST_STATUS (-128)
+
+qd_status status_of(const char *name, long http_status)
+{
+    qd_status by_name = QD_OK, by_http = QD_OK;
+    for (int code = -1; code > LOWEST_STATUS; code--) {
+        const qd_status_info *info = qd_status_describe(code);
+        if ((int)info->code != code)
+            continue;
+        bool is_same_http = info->http_status == http_status;
+        if (name && (strcmp(info->api_code, name) == 0 || strcmp(info->search_type, name) == 0)) {
+            if (is_same_http)
+                return info->code;
+            if (!by_name)
+                by_name = info->code;
+        }
+        if (is_same_http && !by_http)
+            by_http = info->code;
+    }
+    return by_name ? by_name : by_http ? by_http : QD_EINTERNAL;
+}
+
+const json_t *json_at(const json_t *v, const char *path)
+{
+    while (v && *path) {
+        size_t n = strcspn(path, ".");
+        char key[64];
+        if (n >= sizeof key)
+            return NULL;
+        memcpy(key, path, n);
+        key[n] = '\0';
+        v = json_object_get(v, key);
+        path += path[n] ? n + 1 : n;
+    }
+    return v;
+}
+
+const char *json_text_at(const json_t *v, const char *path)
+{
+    const char *text = json_string_value(json_at(v, path));
+    return text ? text : "";
+}
+
+int64_t json_i64_at(const json_t *v, const char *path)
+{
+    return (int64_t)json_integer_value(json_at(v, path));
+}
+
+double json_f64_at(const json_t *v, const char *path)
+{
+    return json_number_value(json_at(v, path));
+}
+
+/* {"error":{"code","message"}}, {"error":{"type","reason"}}, {"error":"text"}, or anything else. */
+static qd_status error_of(const answer *a, const json_t *body, qd_error *err)
+{
+    const json_t *e = json_at(body, "error");
+    const char *name = json_is_string(json_at(e, "code")) ? json_text_at(e, "code") : json_text_at(e, "type");
+    const char *text = json_is_string(json_at(e, "message")) ? json_text_at(e, "message") : json_text_at(e, "reason");
+    if (json_is_string(e))
+        text = json_string_value(e);
+    qd_status code = status_of(*name ? name : NULL, a->http_status);
+    if (!*text) {
+        qd_str raw = qd_buf_str(&a->body);
+        return qd_fail(err, code, "the server answered HTTP %ld%s%.*s", a->http_status, raw.n ? ": " : "",
+                       QD_STR_FMT(raw));
+    }
+    if (json_i64_at(e, "line") > 0)
+        return qd_fail(err, code, "%s (line %lld, column %lld)", text, (long long)json_i64_at(e, "line"),
+                       (long long)json_i64_at(e, "col"));
+    return qd_fail(err, code, "%s", text);
+}
+
+bool print_raw(const qctl *q, const answer *a)
+{
+    if (!q->is_json)
+        return false;
+    fwrite(a->body.p, 1, a->body.n, stdout);
+    if (a->body.n && a->body.p[a->body.n - 1] != '\n')
+        putchar('\n');
+    return true;
+}
+
+qd_status call(qctl *q, const request *rq, answer *out, json_t **json, qd_error *err)
+{
+    json_t *parsed = NULL;
+    qd_error parse_error = QD_ERROR_INIT;
+    qd_status rc = client_send(q->client, rq, out, err);
+    if (rc)
+        return rc;
+    qd_status parse_rc = out->body.n ? qd_json_parse(qd_buf_str(&out->body), &parsed, &parse_error) : QD_OK;
+    if (out->http_status >= 400) {
+        rc = error_of(out, parsed, err);
+        print_raw(q, out);
+    } else if (json && (parse_rc || !parsed)) {
+        rc = qd_fail(err, QD_EIO, "the answer of %s is not JSON (%s): is that a Quidditch server?", rq->path,
+                     parse_rc ? parse_error.message : "it is empty");
+    } else if (json) {
+        *json = QD_TAKE(parsed);
+    }
+    json_decref(parsed);
+    if (rc)
+        answer_deinit(out);
+    return rc;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the server said: its JSON, or the error in either of the API's shapes. */
+#ifndef QCTL_ANSWER_H
+#define QCTL_ANSWER_H
+
+#include <jansson.h>
+
+#include "command.h"
+
+/* Sends and reads the answer. An HTTP error becomes an error with the server's own sentence; with --json its body goes
+ * to stdout too. *json (may be NULL): owned by caller (json_decref). On success: answer_deinit(out). */
+qd_status call(qctl *q, const request *rq, answer *out, json_t **json, qd_error *err);
+/* With --json: prints the answer as it came, and true. */
+bool print_raw(const qctl *q, const answer *a);
+
+/* The status behind `error.code`, `error.type` and the HTTP status, from the one table. `name` may be NULL. */
+qd_status status_of(const char *name, long http_status);
+
+/* Members by a dotted path; NULL, 0 or "" when absent or of another type. Views. */
+const json_t *json_at(const json_t *v, const char *path);
+const char *json_text_at(const json_t *v, const char *path);
+int64_t json_i64_at(const json_t *v, const char *path);
+double json_f64_at(const json_t *v, const char *path);
+
+#endif

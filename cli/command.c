@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command.h"
+
+#include "registration.h"
+
+const option GLOBAL_OPTIONS[] = {
+    {"url", "URL", "the server (default: QCTL_URL, else http://127.0.0.1:9200)"},
+    {"json", NULL, "print the server's JSON, for scripts"},
+    {"quiet", NULL, "print results and errors only"},
+    {"help", NULL, "this command's options"},
+    {0},
+};
+
+static const option DEPLOY_OPTIONS[] = {REGISTRATION_OPTIONS, {0}};
+static const option TEST_OPTIONS[] = {
+    {"document", "JSON", "the document, or @FILE"},
+    {"parameters", "JSON", "the call's parameters, or @FILE"},
+    {"context", "JSON", "the request's context, or @FILE"},
+    {"score", "NUMBER", "the score before"},
+    {"id", "ID", "the document's id"},
+    {"cases", "FILE", "run all cases of a file (a directory: its cases.json)"},
+    REGISTRATION_OPTIONS,
+    {0},
+};
+static const option LIST_OPTIONS[] = {
+    {"name", "NAME", "only this name"},        {"tag", "TAG", "only with this tag"},
+    {"category", "CATEGORY", "only these"},    {"author", "AUTHOR", "only by this author"},
+    {"language", "LANGUAGE", "only in this"},  {"page", "N", "from 1"},
+    {"size", "N", "functions per page (100)"}, {0},
+};
+static const option CREATE_OPTIONS[] = {
+    {"mapping", "JSON", "the mapping, or @FILE: {\"properties\":…}, or a whole body with \"mappings\""}, {0}};
+static const option LOAD_OPTIONS[] = {
+    {"id-field", "FIELD", "take each document's id from this field (else the server gives one)"},
+    {"batch", "N", "documents per request (5000)"},
+    {"no-refresh", NULL, "do not make the documents searchable at the end"},
+    {0},
+};
+static const option SEARCH_OPTIONS[] = {
+    {"query", "JSON", "a query clause instead of a text, or @FILE"},
+    {"body", "FILE", "a whole search body instead (-: stdin)"},
+    {"in", "FIELDS", "search the text in these fields (a,b^2); default: all text fields"},
+    {"filter-by", "NAME", "keep what this function says, NAME or NAME@VERSION"},
+    {"score-by", "NAME", "score by this function"},
+    {"params", "JSON", "the function's parameters, or @FILE"},
+    {"context", "JSON", "the request's context, or @FILE"},
+    {"sort", "FIELDS", "by these fields: price:desc,name"},
+    {"fields", "FIELDS", "show these fields of each hit: a,b.c"},
+    {"size", "N", "hits (10)"},
+    {"from", "N", "skip so many hits"},
+    {0},
+};
+
+static const command COMMANDS[] = {
+    {"udf", "deploy", "DIR|FILE", "register a function: a directory with manifest.json and its module, or a module", 1,
+     1, DEPLOY_OPTIONS, udf_deploy},
+    {"udf", "validate", "DIR|FILE", "all checks of deploy; nothing is kept", 1, 1, DEPLOY_OPTIONS, udf_validate},
+    {"udf", "test", "NAME[@VERSION]|DIR|FILE", "call a function with a document; a path needs no deploy", 1, 1,
+     TEST_OPTIONS, udf_test},
+    {"udf", "list", "[TEXT]", "registered functions, all or those that TEXT finds", 0, 1, LIST_OPTIONS, udf_list},
+    {"udf", "show", "NAME[@VERSION]", "one function: manifest, parameters, state", 1, 1, NULL, udf_show},
+    {"udf", "versions", "NAME", "a function's versions", 1, 1, NULL, udf_versions},
+    {"udf", "delete", "NAME[@VERSION]", "remove one version, or all", 1, 1, NULL, udf_delete},
+    {"index", "create", "INDEX", "create an index", 1, 1, CREATE_OPTIONS, index_create},
+    {"index", "load", "INDEX FILE|-", "index documents, one JSON object per line", 2, 2, LOAD_OPTIONS, index_load},
+    {"index", "list", "", "indices, their documents and sizes", 0, 0, NULL, index_list},
+    {"index", "stats", "INDEX", "documents, size, segments", 1, 1, NULL, index_stats},
+    {"index", "delete", "INDEX", "delete an index and all in it", 1, 1, NULL, index_delete},
+    {"search", NULL, "INDEX [TEXT]", "search, by a text, a query or a body; no TEXT: all documents", 1, 2,
+     SEARCH_OPTIONS, search_run},
+    {"version", NULL, "", "versions of qctl and of the server", 0, 0, NULL, version_run},
+    {"help", NULL, "[COMMAND]", "this list, or one command's options", 0, 2, NULL, NULL},
+};
+#define N_COMMANDS (sizeof COMMANDS / sizeof *COMMANDS)
+
+const command *command_find(int argc, char **argv, int *n_words)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        const command *c = &COMMANDS[i];
+        if (argc < (c->verb ? 2 : 1) || strcmp(c->group, argv[0]) != 0 || (c->verb && strcmp(c->verb, argv[1]) != 0))
+            continue;
+        *n_words = c->verb ? 2 : 1;
+        return c;
+    }
+    return NULL;
+}
+
+static void print_options(FILE *out, const option *o)
+{
+    char text[64];
+    for (; o && o->name; o++) {
+        snprintf(text, sizeof text, "--%s %s", o->name, o->value ? o->value : "");
+        fprintf(out, "  %-24s %s\n", text, o->help);
+    }
+}
+
+static void print_exit_statuses(FILE *out)
+{
+    fputs("  0  done\n  2  wrong command line\n", out);
+    for (int code = -1; code > -128; code--) {
+        const qd_status_info *info = qd_status_describe(code);
+        if ((int)info->code == code)
+            fprintf(out, "%3d  %s, %s\n", info->exit_status, info->api_code, info->search_type);
+    }
+}
+
+void command_help(FILE *out, const char *group, const command *c)
+{
+    char text[96];
+    if (group && strcmp(group, "exit") == 0) {
+        print_exit_statuses(out);
+        return;
+    }
+    if (c) {
+        fprintf(out, "qctl %s%s%s %s\n  %s\n", c->group, c->verb ? " " : "", c->verb ? c->verb : "", c->arguments,
+                c->summary);
+        if (c->options)
+            fputs("\nOptions:\n", out);
+        print_options(out, c->options);
+        fputs("\nOptions of every command:\n", out);
+        print_options(out, GLOBAL_OPTIONS);
+        return;
+    }
+    fputs("usage: qctl COMMAND [ARGUMENTS] [OPTIONS]\n\n", out);
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        const command *row = &COMMANDS[i];
+        if (group && strcmp(group, row->group) != 0)
+            continue;
+        snprintf(text, sizeof text, "%s%s%s %s", row->group, row->verb ? " " : "", row->verb ? row->verb : "",
+                 row->arguments);
+        fprintf(out, "  %-36s %s\n", text, row->summary);
+    }
+    fputs("\nOptions of every command:\n", out);
+    print_options(out, GLOBAL_OPTIONS);
+    fputs("\nExit status: 0 done, 2 wrong command line, else by the kind of error: `qctl help exit` lists them.\n",
+          out);
+}

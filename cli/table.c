@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "table.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#define MAX_TEXT  ((size_t)64 << 20)
+#define GAP       2
+#define NARROWEST 8 /* columns are not cut below this */
+
+void table_init(table *t)
+{
+    memset(t, 0, sizeof *t);
+    qd_buf_init(&t->text, MAX_TEXT);
+}
+
+void table_deinit(table *t)
+{
+    free(t->ends);
+    qd_buf_deinit(&t->text);
+}
+
+/* Decodes one character; malformed bytes and control characters read as '?'. */
+static size_t next_character(const char *p, size_t n, wchar_t *out)
+{
+    size_t length = qd_str_utf8_length(p, n);
+    const unsigned char *u = (const unsigned char *)p;
+    uint32_t c = u[0];
+    if (length == 2)
+        c = (uint32_t)(u[0] & 0x1F) << 6 | (u[1] & 0x3F);
+    else if (length == 3)
+        c = (uint32_t)(u[0] & 0x0F) << 12 | (uint32_t)(u[1] & 0x3F) << 6 | (u[2] & 0x3F);
+    else if (length == 4)
+        c = (uint32_t)(u[0] & 0x07) << 18 | (uint32_t)(u[1] & 0x3F) << 12 | (uint32_t)(u[2] & 0x3F) << 6 |
+            (u[3] & 0x3F);
+    *out = length == 0 || wcwidth((wchar_t)c) < 0 ? L'?' : (wchar_t)c;
+    return length ? length : 1;
+}
+
+static size_t width_of(qd_str s)
+{
+    size_t width = 0;
+    wchar_t c;
+    for (size_t i = 0; i < s.n;) {
+        i += next_character(s.p + i, s.n - i, &c);
+        width += (size_t)wcwidth(c);
+    }
+    return width;
+}
+
+void table_cell_str(table *t, qd_str text)
+{
+    if (t->n_cells == t->cap_cells) {
+        size_t cap = t->cap_cells ? t->cap_cells * 2 : 64;
+        size_t *ends = realloc(t->ends, cap * sizeof *ends);
+        if (!ends) {
+            t->failed = true;
+            return;
+        }
+        t->ends = ends;
+        t->cap_cells = cap;
+    }
+    qd_buf_add_str(&t->text, text);
+    t->ends[t->n_cells++] = t->text.n;
+}
+
+void table_cell(table *t, const char *text)
+{
+    table_cell_str(t, qd_str_of(text));
+}
+
+void table_cell_f(table *t, const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    table_cell(t, text);
+}
+
+void table_column(table *t, const char *title, bool is_right)
+{
+    if (t->n_columns == TABLE_COLUMNS)
+        return;
+    t->is_right[t->n_columns++] = is_right;
+    table_cell(t, title);
+}
+
+static qd_str cell(const table *t, size_t i)
+{
+    size_t start = i ? t->ends[i - 1] : 0;
+    return (qd_str){t->text.p ? t->text.p + start : "", t->ends[i] - start};
+}
+
+static size_t terminal_width(FILE *out)
+{
+    struct winsize size;
+    const char *columns = getenv("COLUMNS");
+    int64_t n;
+    if (columns && qd_str_to_i64(qd_str_of(columns), &n) && n >= 20 && n <= 1000)
+        return (size_t)n;
+    if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col >= 20)
+        return size.ws_col;
+    return 100;
+}
+
+static void fit(size_t *widths, size_t n, size_t room)
+{
+    for (;;) {
+        size_t total = n ? (n - 1) * GAP : 0, widest = 0;
+        for (size_t i = 0; i < n; i++) {
+            total += widths[i];
+            if (widths[i] > widths[widest])
+                widest = i;
+        }
+        if (n == 0 || total <= room || widths[widest] <= NARROWEST)
+            return;
+        widths[widest]--;
+    }
+}
+
+static void put_cell(FILE *out, qd_str s, size_t width, bool is_right, bool is_last)
+{
+    size_t full = width_of(s), room = full > width ? width - 1 : full, used = 0;
+    if (is_right && full < width)
+        fprintf(out, "%*s", (int)(width - full), "");
+    wchar_t c;
+    for (size_t i = 0; i < s.n;) {
+        size_t n = next_character(s.p + i, s.n - i, &c);
+        if (used + (size_t)wcwidth(c) > room)
+            break;
+        used += (size_t)wcwidth(c);
+        if (c == L'?')
+            fputc('?', out);
+        else
+            fwrite(s.p + i, 1, n, out);
+        i += n;
+    }
+    if (full > width) {
+        fputs("\u2026", out);
+        used++;
+    }
+    if (!is_right && !is_last && used < width)
+        fprintf(out, "%*s", (int)(width - used), "");
+    if (!is_last)
+        fprintf(out, "%*s", GAP, "");
+}
+
+qd_status table_print(const table *t, FILE *out, qd_error *err)
+{
+    size_t widths[TABLE_COLUMNS] = {0}, room = terminal_width(out);
+    if (t->failed || t->text.failed)
+        return qd_fail_nomem(err);
+    if (t->n_columns == 0)
+        return QD_OK;
+    for (size_t i = 0; i < t->n_cells; i++) {
+        size_t w = width_of(cell(t, i));
+        if (w > room)
+            w = room;
+        if (w > widths[i % t->n_columns])
+            widths[i % t->n_columns] = w;
+    }
+    fit(widths, t->n_columns, room);
+    bool is_colored = isatty(fileno(out)) && !getenv("NO_COLOR");
+    for (size_t i = 0; i < t->n_cells; i++) {
+        size_t column = i % t->n_columns;
+        bool is_last = column + 1 == t->n_columns;
+        if (i == 0 && is_colored)
+            fputs("\033[1m", out);
+        put_cell(out, cell(t, i), widths[column], t->is_right[column], is_last);
+        if (is_last)
+            fputs(i + 1 == t->n_columns && is_colored ? "\033[0m\n" : "\n", out);
+    }
+    return QD_OK;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Tables for people: as wide as they need, at most as wide as the terminal; then the widest columns give way. Text from
+ * outside cannot steer the terminal: control characters show as '?'. */
+#ifndef QCTL_TABLE_H
+#define QCTL_TABLE_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+
+#define TABLE_COLUMNS 12
+
+typedef struct table {
+    size_t n_columns, n_cells, cap_cells;
+    bool is_right[TABLE_COLUMNS];
+    size_t *ends; /* of each cell in `text`, the titles first */
+    qd_buf text;
+    bool failed; /* out of memory */
+} table;
+
+void table_init(table *t);
+void table_deinit(table *t);
+/* All columns first, then cells row by row. */
+void table_column(table *t, const char *title, bool is_right);
+void table_cell(table *t, const char *text);
+void table_cell_str(table *t, qd_str text);
+void table_cell_f(table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Errors: QD_ENOMEM, nothing printed. */
+qd_status table_print(const table *t, FILE *out, qd_error *err);
+
+#endif
