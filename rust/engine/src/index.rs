@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The writing side: create, open, add, delete, commit, close.
+//!
+//! One indexing thread, so that within a segment documents stand in the order of `_seq_no` and segments do not overlap in it;
+//! merges keep to that (merge.rs). Functions take `&QeIndex` and lock inside: a refresh may open a searcher while a write runs.
+
+use std::ffi::{c_char, c_int};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tantivy::directory::{Directory, MmapDirectory};
+use tantivy::indexer::IndexWriterOptions;
+use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Term};
+
+use crate::bm25::FieldStats;
+use crate::document::QeDoc;
+use crate::error::{Failure, QeError, Result, guard, guard_or};
+use crate::ffi;
+use crate::merge::{Merger, SeqNos};
+use crate::schema::{self, FieldInfo, QeFieldDef};
+
+const MIN_WRITER_MEMORY: usize = 15 << 20;
+const MAX_WRITER_MEMORY: usize = 4_000_000_000;
+const MERGE_THREADS: usize = 2;
+const DEFAULT_SEGMENTS_PER_LEVEL: u32 = 8;
+const STORE_CACHE_BLOCKS: usize = 64;
+/// Longer terms do not fit Tantivy's dictionary.
+const MAX_ID_BYTES: usize = 32_766;
+
+/// `qe_index_options` of engine.h.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct QeIndexOptions {
+    writer_memory_bytes: usize,
+    merge_max_segments_per_level: u32,
+}
+
+impl QeIndexOptions {
+    pub fn merge_factor(&self) -> usize {
+        match self.merge_max_segments_per_level {
+            0 => DEFAULT_SEGMENTS_PER_LEVEL as usize,
+            n => (n as usize).max(2),
+        }
+    }
+}
+
+/// What depends on the schema and is replaced when it grows.
+pub struct Opened {
+    pub index: Index,
+    pub reader: IndexReader,
+    pub writer: IndexWriter,
+    pub fields: Arc<Vec<FieldInfo>>,
+    pub payload: u64,
+    pub merger: Merger,
+}
+
+pub struct QeIndex {
+    pub dir: PathBuf,
+    pub options: QeIndexOptions,
+    /// `None` after a failed reopening: nothing more can be done with the index.
+    state: Mutex<Option<Opened>>,
+    pub stats: Arc<FieldStats>,
+    pub seq_nos: Arc<SeqNos>,
+}
+
+pub const NO_PAYLOAD: u64 = u64::MAX;
+
+impl QeIndex {
+    pub fn lock(&self) -> MutexGuard<'_, Option<Opened>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn with<T>(&self, body: impl FnOnce(&mut Opened) -> Result<T>) -> Result<T> {
+        body(self.lock().as_mut().ok_or_else(|| gone(&self.dir))?)
+    }
+}
+
+pub fn gone(dir: &Path) -> Failure {
+    Failure::new(
+        crate::error::QE_EIO,
+        format!("index {}: could not be reopened after a failure; close it and open it again", dir.display()),
+    )
+}
+
+/// Opens reader and writer of an index directory.
+pub fn open_dir(dir: &Path, options: &QeIndexOptions, seq_nos: &Arc<SeqNos>) -> Result<Opened> {
+    let mut index = Index::open(MmapDirectory::open(dir).map_err(tantivy::TantivyError::from)?)?;
+    index.set_tokenizers(schema::tokenizers());
+    let fields = Arc::new(schema::fields_of(&index.schema())?);
+    let payload = match index.load_metas()?.payload {
+        None => NO_PAYLOAD,
+        Some(text) => text.parse().map_err(|_| {
+            Failure::corrupt(format!("index {}: commit payload '{text}' is not a number", dir.display()))
+        })?,
+    };
+    let reader = index
+        .reader_builder()
+        .reload_policy(ReloadPolicy::Manual)
+        .doc_store_cache_num_blocks(STORE_CACHE_BLOCKS)
+        .try_into()?;
+    let writer: IndexWriter = index.writer_with_options(
+        IndexWriterOptions::builder()
+            .num_worker_threads(1)
+            .num_merge_threads(MERGE_THREADS)
+            .memory_budget_per_thread(options.writer_memory_bytes.clamp(MIN_WRITER_MEMORY, MAX_WRITER_MEMORY))
+            .build(),
+    )?;
+    let merger = Merger::take_over(&writer, options.merge_factor(), Arc::clone(seq_nos));
+    Ok(Opened { index, reader, writer, fields, payload, merger })
+}
+
+/// Commits; then starts the merges that the new segments call for.
+pub fn commit(opened: &mut Opened, payload: u64) -> Result<()> {
+    let mut prepared = opened.writer.prepare_commit()?;
+    prepared.set_payload(&payload.to_string());
+    prepared.commit()?;
+    opened.payload = payload;
+    opened.merger.start_due(&opened.index, &mut opened.writer)
+}
+
+fn path_of(dir: *const c_char, len: usize) -> Result<PathBuf> {
+    Ok(PathBuf::from(unsafe { ffi::text(dir, len, "the index directory") }?))
+}
+
+/// Renames and new files in `dir` survive a power loss afterwards.
+pub fn sync_dir(dir: &Path) -> Result<()> {
+    Ok(File::open(dir)?.sync_all()?)
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn qe_index_create(
+    dir: *const c_char,
+    dir_len: usize,
+    fields: *const QeFieldDef,
+    n: usize,
+    err: *mut QeError,
+) -> c_int {
+    guard(err, || {
+        let dir = path_of(dir, dir_len)?;
+        let schema = schema::extend(None, unsafe { ffi::slice(fields, n) })?;
+        std::fs::create_dir_all(&dir)?;
+        let directory = MmapDirectory::open(&dir).map_err(tantivy::TantivyError::from)?;
+        if Index::exists(&directory).map_err(tantivy::TantivyError::from)? {
+            return Err(Failure::invalid(format!("directory {} holds an index already", dir.display())));
+        }
+        let index = Index::create(directory, schema, IndexSettings::default())?;
+        index.directory().sync_directory()?;
+        // The directory's own name is an entry of its parent's.
+        dir.canonicalize()?.parent().map_or(Ok(()), sync_dir)
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn qe_index_open(
+    dir: *const c_char,
+    dir_len: usize,
+    options: *const QeIndexOptions,
+    out: *mut *mut QeIndex,
+    fields_in_index: *mut usize,
+    err: *mut QeError,
+) -> c_int {
+    guard(err, || {
+        let dir = path_of(dir, dir_len)?;
+        let options = unsafe { options.as_ref() }
+            .copied()
+            .unwrap_or(QeIndexOptions { writer_memory_bytes: MIN_WRITER_MEMORY, merge_max_segments_per_level: 0 });
+        let seq_nos = Arc::new(SeqNos::default());
+        let opened = open_dir(&dir, &options, &seq_nos)?;
+        let n = opened.fields.len();
+        let index = Box::new(QeIndex { dir, options, state: Mutex::new(Some(opened)), stats: Arc::default(), seq_nos });
+        unsafe {
+            if let Some(count) = fields_in_index.as_mut() {
+                *count = n;
+            }
+            *out = Box::into_raw(index);
+        }
+        Ok(())
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn qe_index_close(index: *mut QeIndex) {
+    guard_or((), || {
+        if index.is_null() {
+            return;
+        }
+        let index = unsafe { Box::from_raw(index) };
+        if let Some(mut opened) = index.lock().take() {
+            opened.merger.wait();
+            // Failing merges change nothing: the segments before the merge stay.
+            let _ = opened.writer.wait_merging_threads();
+        }
+    });
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn qe_index_add(
+    index: *mut QeIndex,
+    doc: *mut QeDoc,
+    id: *const c_char,
+    id_len: usize,
+    seq_no: i64,
+    version: i64,
+    source: *const c_char,
+    source_len: usize,
+    err: *mut QeError,
+) -> c_int {
+    guard(err, || {
+        if doc.is_null() {
+            return Err(Failure::invalid("no document was given"));
+        }
+        let doc = unsafe { Box::from_raw(doc) };
+        let index = unsafe { &*index };
+        let (id, source) = unsafe { (id_bytes(id, id_len)?, ffi::bytes(source, source_len)) };
+        index.with(|opened| {
+            let mut doc = doc.into_checked(&opened.fields)?;
+            doc.add_bytes(schema::ID, id);
+            doc.add_bytes(schema::SOURCE, source);
+            doc.add_i64(schema::SEQ_NO_FIELD, seq_no);
+            doc.add_i64(schema::VERSION_FIELD, version);
+            opened.writer.add_document(doc)?;
+            Ok(())
+        })
+    })
+}
+
+unsafe fn id_bytes<'a>(id: *const c_char, len: usize) -> Result<&'a [u8]> {
+    if len == 0 || len > MAX_ID_BYTES {
+        return Err(Failure::invalid(format!(
+            "a document id has {len} bytes; it must have between 1 and {MAX_ID_BYTES}"
+        )));
+    }
+    Ok(unsafe { ffi::bytes(id, len) })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn qe_index_delete(index: *mut QeIndex, id: *const c_char, id_len: usize, err: *mut QeError) -> c_int {
+    guard(err, || {
+        let index = unsafe { &*index };
+        let id = unsafe { id_bytes(id, id_len) }?;
+        index.with(|opened| {
+            opened.writer.delete_term(Term::from_field_bytes(schema::ID, id));
+            Ok(())
+        })
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn qe_index_commit(index: *mut QeIndex, payload: u64, err: *mut QeError) -> c_int {
+    guard(err, || unsafe { &*index }.with(|opened| commit(opened, payload)))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn qe_index_payload(index: *const QeIndex) -> u64 {
+    guard_or(NO_PAYLOAD, || unsafe { &*index }.lock().as_ref().map_or(NO_PAYLOAD, |opened| opened.payload))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn qe_index_force_merge(index: *mut QeIndex, max_segments: u32, err: *mut QeError) -> c_int {
+    guard(err, || {
+        let max_segments = (max_segments as usize).max(1);
+        unsafe { &*index }.with(|opened| opened.merger.force(&opened.index, &mut opened.writer, max_segments))
+    })
+}
