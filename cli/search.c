@@ -199,6 +199,20 @@ static const json_t *field_of(const json_t *source, const char *path)
     return whole ? whole : json_at(source, path);
 }
 
+/* Numbers stand to the right; the first hit that has the field tells. */
+static bool is_numeric(const json_t *hits, const char *field)
+{
+    json_t *hit;
+    size_t i;
+    json_array_foreach(hits, i, hit)
+    {
+        const json_t *v = field_of(json_at(hit, "_source"), field);
+        if (v && !json_is_null(v))
+            return json_is_number(v);
+    }
+    return false;
+}
+
 static void add_hit(table *t, const json_t *hit, const json_t *fields, int64_t rank)
 {
     size_t i;
@@ -248,7 +262,8 @@ static qd_status print_hits(const qctl *q, const args *a, const json_t *v, doubl
     table_column(&t, "#", true);
     table_column(&t, "SCORE", true);
     table_column(&t, "ID", false);
-    json_array_foreach(fields, i, field) table_column(&t, json_string_value(field), false);
+    json_array_foreach(fields, i, field)
+        table_column(&t, json_string_value(field), is_numeric(hits, json_string_value(field)));
     json_array_foreach(hits, i, hit) add_hit(&t, hit, fields, from + (int64_t)i + 1);
     rc = table_print(&t, stdout, err);
     table_deinit(&t);

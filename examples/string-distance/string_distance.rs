@@ -47,8 +47,8 @@ fn param<'a>(name: &str, buf: &'a mut [u8], problem: &str) -> &'a str {
     text(&buf[..len])
 }
 
-/// The distance of `a` and `b` in characters, or `None` when it is over `max`. One row of the usual table is kept; a row
-/// that is over `max` everywhere ends it early.
+/// The distance of `a` and `b` in characters, or `None` when it is over `max`. One row of the usual table is kept; a
+/// row that is over `max` everywhere ends it early.
 fn distance(a: &str, b: &str, max: usize) -> Option<usize> {
     let columns = b.chars().count();
     if a.chars().count().abs_diff(columns) > max {
