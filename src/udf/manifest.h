@@ -41,6 +41,8 @@ typedef struct qd_manifest {
     bool needs_score, has_needs_score, deterministic;
     bool has_max_score;
     double max_score;
+    bool has_returns;
+    qd_type returns; /* of the first (and only) of `returns`, when has_returns */
     qd_str description, author, license, repository, category, language;
     json_t *json; /* the whole manifest as given, canonical (sorted keys, defaults not filled in) */
 } qd_manifest;

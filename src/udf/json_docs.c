@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "udf/json_docs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void qd_json_docs_init(qd_json_docs *d, const json_t *const *docs, size_t n, qd_str id)
+{
+    *d = (qd_json_docs){.docs = docs, .n = n, .id = id};
+}
+
+void qd_json_docs_deinit(qd_json_docs *d)
+{
+    for (int i = 0; i < d->n_paths; i++)
+        free(d->paths[i]);
+    d->n_paths = 0;
+}
+
+static int resolve(void *arg, qd_str path)
+{
+    qd_json_docs *d = arg;
+    for (int i = 0; i < d->n_paths; i++)
+        if (qd_str_is(path, d->paths[i]))
+            return i;
+    if (d->n_paths == QD_JSON_DOCS_MAX_PATHS)
+        return -1;
+    d->paths[d->n_paths] = qd_str_dup(path);
+    return d->paths[d->n_paths] ? d->n_paths++ : -1;
+}
+
+static bool no_block_f64(void *arg, int slot, double *out, uint8_t *valid, bool *all_valid)
+{
+    (void)arg, (void)slot, (void)out, (void)valid, (void)all_valid;
+    return false;
+}
+
+static bool no_block_i64(void *arg, int slot, int64_t *out, uint8_t *valid, bool *all_valid)
+{
+    (void)arg, (void)slot, (void)out, (void)valid, (void)all_valid;
+    return false;
+}
+
+static bool value(void *arg, int slot, uint32_t row, qd_value *out)
+{
+    const qd_json_docs *d = arg;
+    return row < d->n && qd_json_to_value(qd_json_path_get(d->docs[row], qd_str_of(d->paths[slot])), out);
+}
+
+static bool id(void *arg, uint32_t row, qd_str *out)
+{
+    qd_json_docs *d = arg;
+    if (row == 0 && d->id.n > 0) {
+        *out = d->id;
+        return true;
+    }
+    int n = snprintf(d->id_text, sizeof d->id_text, "%u", row);
+    *out = (qd_str){d->id_text, (size_t)n};
+    return true;
+}
+
+qd_doc_source qd_json_docs_source(qd_json_docs *d)
+{
+    return (qd_doc_source){
+        .arg = d, .resolve = resolve, .block_f64 = no_block_f64, .block_i64 = no_block_i64, .value = value, .id = id};
+}

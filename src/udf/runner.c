@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <float.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "udf/runner_impl.h"
+#include "udf/udf.h"
+
+/* After a failure rows are run in small steps, growing again while nothing fails, so that a block full of failures
+ * costs a fresh instance and a few copied values each, not the rest of the block each. */
+#define FIRST_STEP_DOCS 32
+
+/* ---- failures ---- */
+
+qd_status qd_runner_fail_row(qd_runner *r, uint32_t row, qd_error *why, qd_error *err)
+{
+    char place[24];
+    qd_str id;
+    r->n_errors++;
+    bool is_final = why->code == QD_EUDF_TIMEOUT || why->code == QD_ECANCELED || why->code == QD_ENOMEM ||
+                    why->code == QD_EINTERNAL;
+    if (r->b->on_error != QD_ON_ERROR_FAIL && !is_final) {
+        r->state[row] = QD_ROW_FAILED;
+        r->has_bad_rows = true;
+        return QD_OK;
+    }
+    if (!r->docs->id(r->docs->arg, row, &id)) {
+        int n = snprintf(place, sizeof place, "#%u", row);
+        id = (qd_str){place, (size_t)n};
+    }
+    qd_udf_name_error(r->b->udf->label, &id, why);
+    if (err)
+        *err = *why;
+    return why->code;
+}
+
+/* ---- instances ---- */
+
+static void drop_instance(qd_runner *r)
+{
+    if (!r->instance)
+        return;
+    r->host_calls += qd_instance_host_calls(r->instance);
+    qd_instance_release(r->instance);
+    r->instance = NULL;
+}
+
+static qd_status need_instance(qd_runner *r, qd_error *err)
+{
+    const qd_binding *b = r->b;
+    if (r->instance)
+        return QD_OK;
+    qd_status st = qd_instance_acquire(b->udf->program, b->varying, &r->call, &r->instance, err);
+    if (st != QD_OK) {
+        r->instance = NULL;
+        r->n_errors++;
+        qd_udf_name_error(b->udf->label, NULL, err);
+        return st;
+    }
+    if (b->udf->manifest->abi != QD_ABI_TYPED)
+        return QD_OK;
+    for (size_t i = 0; i < b->n_args; i++)
+        if (!(b->varying >> i & 1))
+            qd_instance_constant(r->instance, (uint32_t)i, b->args[i].value.constant);
+    return QD_OK;
+}
+
+static bool varies(const qd_runner *r, size_t arg)
+{
+    return r->b->varying >> arg & 1;
+}
+
+/* Copies the columns out of an instance that failed, before it goes. */
+static bool stash_columns(qd_runner *r)
+{
+    if (r->is_stashed || r->b->varying == 0)
+        return true;
+    if (!r->stash)
+        r->stash = malloc(r->b->n_args * QD_BLOCK_DOCS * sizeof *r->stash);
+    if (!r->stash)
+        return false;
+    for (size_t i = 0; i < r->b->n_args; i++)
+        if (varies(r, i))
+            memcpy(r->stash + i * QD_BLOCK_DOCS, qd_instance_column(r->instance, (uint32_t)i),
+                   r->n_positions * qd_wasm_valtype_bytes(r->signature->params[i]));
+    r->is_stashed = true;
+    return true;
+}
+
+static void restore_columns(qd_runner *r, uint32_t first, uint32_t end)
+{
+    if (!r->is_stashed)
+        return;
+    for (size_t i = 0; i < r->b->n_args; i++) {
+        if (!varies(r, i))
+            continue;
+        size_t bytes = qd_wasm_valtype_bytes(r->signature->params[i]);
+        memcpy((char *)qd_instance_column(r->instance, (uint32_t)i) + first * bytes,
+               (const char *)(r->stash + i * QD_BLOCK_DOCS) + first * bytes, (end - first) * bytes);
+    }
+}
+
+/* ---- results ---- */
+
+static uint32_t row_of(const qd_runner *r, uint32_t position)
+{
+    return r->is_compacted ? r->rows[position] : position;
+}
+
+static void read_results(const qd_runner *r, uint32_t first, uint32_t end, double *out)
+{
+    const void *results = qd_instance_results(r->instance);
+    bool is_filter = r->b->udf->manifest->kind == QD_KIND_FILTER;
+    switch (r->signature->result) {
+    case QD_WASM_F64:
+        memcpy(out + first, (const double *)results + first, (end - first) * sizeof *out);
+        break;
+    case QD_WASM_F32:
+        for (uint32_t p = first; p < end; p++)
+            out[p] = (double)((const float *)results)[p];
+        break;
+    case QD_WASM_I64:
+        for (uint32_t p = first; p < end; p++)
+            out[p] = (double)((const int64_t *)results)[p];
+        break;
+    default:
+        for (uint32_t p = first; p < end; p++)
+            out[p] = is_filter ? ((const int32_t *)results)[p] != 0 : (double)((const int32_t *)results)[p];
+    }
+}
+
+static bool is_score(double v)
+{
+    return v >= 0 && v <= FLT_MAX; /* NaN is neither */
+}
+
+static const char *describe_score(double v, char *out, size_t size)
+{
+    if (v != v)
+        snprintf(out, size, "NaN");
+    else
+        snprintf(out, size, "%.17g", v);
+    return out;
+}
+
+/* Results of positions [first, end), which the instance has computed, into `out` by position. */
+static qd_status take_results(qd_runner *r, uint32_t first, uint32_t end, double *out, uint8_t *valid, qd_error *err)
+{
+    bool are_scores = true;
+    if (first >= end)
+        return QD_OK;
+    read_results(r, first, end, out);
+    memset(valid + first, 1, end - first);
+    if (r->b->udf->manifest->kind != QD_KIND_SCORE)
+        return QD_OK;
+    for (uint32_t p = first; p < end; p++)
+        are_scores &= is_score(out[p]);
+    for (uint32_t p = first; !are_scores && p < end; p++) {
+        char text[40];
+        qd_error why = QD_ERROR_INIT;
+        if (is_score(out[p]))
+            continue;
+        qd_fail(&why, QD_EUDF_FAILED, "returned %s; a score must be a finite number >= 0",
+                describe_score(out[p], text, sizeof text));
+        qd_status st = qd_runner_fail_row(r, row_of(r, p), &why, err);
+        if (st != QD_OK)
+            return st;
+        valid[p] = 0;
+    }
+    return QD_OK;
+}
+
+/* From positions to rows, in place (a row is never before its position); then what failed and is to have a default. */
+static void spread_results(const qd_runner *r, double *out, uint8_t *valid)
+{
+    uint32_t p = r->n_positions;
+    for (uint32_t row = r->n; r->is_compacted && row-- > 0;) {
+        bool was_called = p > 0 && r->rows[p - 1] == row;
+        p -= was_called;
+        out[row] = was_called ? out[p] : 0;
+        valid[row] = was_called ? valid[p] : 0;
+    }
+    for (uint32_t row = 0; r->has_bad_rows && row < r->n; row++) {
+        if (r->state[row] == QD_ROW_RUN)
+            continue;
+        bool has_default = r->state[row] == QD_ROW_FAILED && r->b->on_error == QD_ON_ERROR_DEFAULT;
+        out[row] = has_default ? r->b->default_result : 0;
+        valid[row] = has_default;
+    }
+}
+
+/* ---- running ---- */
+
+/* Positions [first, end), going on behind rows that fail when the binding allows it. */
+static qd_status run_span(qd_runner *r, uint32_t first, uint32_t end, double *out, uint8_t *valid, qd_error *err)
+{
+    uint32_t step = end - first;
+    while (first < end) {
+        qd_run_failure failure = {0};
+        qd_error why = QD_ERROR_INIT;
+        qd_status st = need_instance(r, err);
+        if (st != QD_OK)
+            return st;
+        uint32_t stop = end - first < step ? end : first + step;
+        restore_columns(r, first, stop);
+        qd_status ran = qd_instance_run_range(r->instance, first, stop, &failure, &why);
+        uint32_t reached = ran == QD_OK ? stop : failure.is_set ? failure.row : first;
+        st = take_results(r, first, reached, out, valid, err);
+        r->n_called += reached - first;
+        if (ran == QD_OK) {
+            first = stop;
+            step = step > QD_BLOCK_DOCS ? step : 2 * step;
+        } else if (st == QD_OK) {
+            r->n_called++;
+            st = qd_runner_fail_row(r, row_of(r, reached), &why, err);
+            if (st == QD_OK && !stash_columns(r))
+                st = qd_fail_nomem(err);
+            drop_instance(r);
+            first = reached + 1;
+            step = FIRST_STEP_DOCS;
+        }
+        if (st != QD_OK) {
+            drop_instance(r);
+            return st;
+        }
+    }
+    return QD_OK;
+}
+
+/* In the row shape positions are rows, since the guest asks for fields by row: bad rows are stepped over. */
+static qd_status run_row_shape(qd_runner *r, double *out, uint8_t *valid, qd_error *err)
+{
+    qd_status st = r->b->has_required_fields ? qd_runner_check_required(r, err) : QD_OK;
+    for (uint32_t row = 0, end; row < r->n && st == QD_OK; row = end + 1) {
+        for (end = row; end < r->n && (!r->has_bad_rows || r->state[end] == QD_ROW_RUN);)
+            end = r->has_bad_rows ? end + 1 : r->n;
+        st = run_span(r, row, end, out, valid, err);
+    }
+    return st;
+}
+
+static qd_status run_typed_shape(qd_runner *r, double *out, uint8_t *valid, qd_error *err)
+{
+    if (r->b->is_always_missing) {
+        memset(r->state, QD_ROW_MISSING, r->n);
+        r->has_bad_rows = true;
+        return QD_OK;
+    }
+    qd_status st = need_instance(r, err);
+    if (st == QD_OK)
+        st = qd_runner_fill(r, err);
+    return st == QD_OK ? run_span(r, 0, r->n_positions, out, valid, err) : st;
+}
+
+static void count(const qd_runner *r, int64_t ns)
+{
+    qd_udf *u = r->b->udf;
+    atomic_fetch_add_explicit(&u->calls, r->n_called, memory_order_relaxed);
+    if (r->n_errors)
+        atomic_fetch_add_explicit(&u->errors, r->n_errors, memory_order_relaxed);
+    atomic_fetch_add_explicit(&u->total_ns, (uint64_t)ns, memory_order_relaxed);
+    atomic_store_explicit(&u->last_used_ms, qd_clock_wall_ms(), memory_order_relaxed);
+}
+
+qd_status qd_runner_run(qd_runner *r, uint32_t n, const float *scores, double *out, uint8_t *valid, qd_error *err)
+{
+    int64_t start = qd_clock_mono_ns();
+    if (n > QD_BLOCK_DOCS)
+        return qd_fail(err, QD_EINTERNAL, "a block of %u documents; at most %d", n, QD_BLOCK_DOCS);
+    r->n = r->n_positions = n;
+    r->scores = r->call.scores = scores;
+    r->is_compacted = r->is_stashed = r->has_bad_rows = false;
+    r->n_called = r->n_errors = 0;
+    memset(r->state, QD_ROW_RUN, n);
+    qd_status st = r->b->udf->manifest->abi == QD_ABI_TYPED ? run_typed_shape(r, out, valid, err)
+                                                            : run_row_shape(r, out, valid, err);
+    if (st == QD_OK)
+        spread_results(r, out, valid);
+    count(r, qd_clock_mono_ns() - start);
+    return st;
+}
+
+/* ---- opening ---- */
+
+/* A parameter for the guest: 0 ok, 1 missing. */
+static int get_param(void *arg, qd_str name, uint32_t position, qd_value *out)
+{
+    qd_runner *r = arg;
+    size_t n = r->b->n_args;
+    for (size_t k = 0, i = r->next_param; k < n; k++, i++) {
+        i = i < n ? i : 0;
+        if (!qd_str_eq(r->b->args[i].param->name, name))
+            continue;
+        r->next_param = i + 1;
+        return qd_runner_value(r, i, row_of(r, position), out) ? 0 : 1;
+    }
+    return 1;
+}
+
+static qd_status resolve_slot(const qd_runner *r, const qd_ref *ref, int *slot, qd_error *err)
+{
+    *slot = -1;
+    if (ref->kind != QD_REF_FIELD)
+        return QD_OK;
+    *slot = r->docs->resolve(r->docs->arg, ref->path);
+    return *slot >= 0 ? QD_OK
+                      : qd_fail(err, QD_ELIMIT, "function '%s': field '%.*s': too many fields are read at once",
+                                r->b->udf->label, QD_STR_FMT(ref->path));
+}
+
+qd_status qd_runner_open(const qd_binding *b, const qd_doc_source *docs, const qd_run_control *control, qd_runner **out,
+                         qd_error *err)
+{
+    qd_status st = QD_OK;
+    qd_runner *r = calloc(1, sizeof *r);
+    if (!r || !(r->args = calloc(b->n_args + 1, sizeof *r->args))) {
+        free(r);
+        return qd_fail_nomem(err);
+    }
+    r->b = b;
+    r->docs = docs;
+    r->signature = qd_wasm_program_signature(b->udf->program);
+    r->call = (qd_call){.docs = docs, .param = get_param, .param_arg = r, .log = control->log, .log_arg = control->log_arg,
+                        .deadline_ns = control->deadline_ns, .canceled = control->canceled};
+    for (size_t i = 0; i < b->n_args && st == QD_OK; i++) {
+        st = resolve_slot(r, &b->args[i].value, &r->args[i].slot, err);
+        if (st == QD_OK)
+            st = resolve_slot(r, &b->args[i].fallback, &r->args[i].fallback_slot, err);
+    }
+    if (st == QD_OK)
+        *out = QD_TAKE(r);
+    qd_runner_close(r);
+    return st;
+}
+
+void qd_runner_close(qd_runner *r)
+{
+    if (!r)
+        return;
+    drop_instance(r);
+    free(r->stash);
+    free(r->args);
+    free(r);
+}
+
+uint64_t qd_runner_host_calls(const qd_runner *r)
+{
+    return r->host_calls + (r->instance ? qd_instance_host_calls(r->instance) : 0);
+}

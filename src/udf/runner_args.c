@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Arguments: from a document source's blocks and values to columns of the signature's types. */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "udf/param.h"
+#include "udf/runner_impl.h"
+
+size_t qd_wasm_valtype_bytes(qd_wasm_valtype t)
+{
+    return t == QD_WASM_I32 || t == QD_WASM_F32 ? 4 : 8;
+}
+
+static void put(void *column, qd_wasm_valtype type, uint32_t row, qd_value v)
+{
+    if (type == QD_WASM_F64)
+        ((double *)column)[row] = v.as.f;
+    else if (type == QD_WASM_F32)
+        ((float *)column)[row] = (float)v.as.f;
+    else if (type == QD_WASM_I64)
+        ((int64_t *)column)[row] = v.as.i;
+    else
+        ((int32_t *)column)[row] = v.type == QD_BOOL ? v.as.b : (int32_t)v.as.i;
+}
+
+static const char *describe(qd_value v, char *out, size_t size)
+{
+    if (v.type == QD_STRING)
+        snprintf(out, size, "the string \"%.*s\"", (int)(v.as.s.n > 60 ? 60 : v.as.s.n), v.as.s.p);
+    else if (v.type == QD_BOOL)
+        snprintf(out, size, "%s", v.as.b ? "true" : "false");
+    else if (v.type == QD_I64)
+        snprintf(out, size, "the number %lld", (long long)v.as.i);
+    else
+        snprintf(out, size, "the number %.17g", v.as.f);
+    return out;
+}
+
+static qd_status fail_wrong_type(qd_runner *r, const qd_arg *a, uint32_t row, qd_value v, qd_error *err)
+{
+    char got[128];
+    qd_error why = QD_ERROR_INIT;
+    qd_fail(&why, QD_EUDF_PARAMS, "parameter '%.*s': expected %s, got %s", QD_STR_FMT(a->param->name),
+            qd_param_expected(a->param->type), describe(v, got, sizeof got));
+    return qd_runner_fail_row(r, row, &why, err);
+}
+
+/* ---- one value ---- */
+
+static bool ref_value(qd_runner *r, const qd_ref *ref, int slot, uint32_t row, qd_value *out)
+{
+    switch (ref->kind) {
+    case QD_REF_CONSTANT:
+        *out = ref->constant;
+        return true;
+    case QD_REF_SCORE:
+        *out = (qd_value){.type = QD_F64, .as.f = r->scores ? (double)r->scores[row] : 0};
+        return true;
+    case QD_REF_ID:
+        out->type = QD_STRING;
+        return r->docs->id(r->docs->arg, row, &out->as.s);
+    case QD_REF_FIELD:
+        return r->docs->value(r->docs->arg, slot, row, out) && out->type != QD_NULL;
+    default:
+        return false;
+    }
+}
+
+bool qd_runner_value(qd_runner *r, size_t arg, uint32_t row, qd_value *out)
+{
+    const qd_arg *a = &r->b->args[arg];
+    if (!ref_value(r, &a->value, r->args[arg].slot, row, out) &&
+        !ref_value(r, &a->fallback, r->args[arg].fallback_slot, row, out))
+        return false;
+    (void)qd_param_convert(a->param->type, *out, out); /* what does not convert is the guest's "wrong type" */
+    return true;
+}
+
+/* No value from where it should come: the fallback, else the row has no result, or fails. */
+static qd_status fill_lacking(qd_runner *r, size_t arg, uint32_t row, void *column, qd_error *err)
+{
+    const qd_arg *a = &r->b->args[arg];
+    qd_value v;
+    if (ref_value(r, &a->fallback, r->args[arg].fallback_slot, row, &v)) {
+        if (!qd_param_convert(a->param->type, v, &v))
+            return fail_wrong_type(r, a, row, v, err);
+        put(column, r->signature->params[arg], row, v);
+        return QD_OK;
+    }
+    if (a->param->required) {
+        qd_error why = QD_ERROR_INIT;
+        qd_fail(&why, QD_EUDF_PARAMS, "parameter '%.*s' is required, and the document has no value for it",
+                QD_STR_FMT(a->param->name));
+        return qd_runner_fail_row(r, row, &why, err);
+    }
+    if (r->state[row] == QD_ROW_RUN)
+        r->state[row] = QD_ROW_MISSING;
+    r->has_bad_rows = true;
+    return QD_OK;
+}
+
+/* ---- whole columns ---- */
+
+/* Value by value: the score as an integer, fields without a block, and values of another type than declared. */
+static qd_status fill_by_value(qd_runner *r, size_t arg, void *column, qd_error *err)
+{
+    const qd_arg *a = &r->b->args[arg];
+    qd_status st = QD_OK;
+    for (uint32_t row = 0; row < r->n && st == QD_OK; row++) {
+        qd_value v;
+        if (!ref_value(r, &a->value, r->args[arg].slot, row, &v))
+            st = fill_lacking(r, arg, row, column, err);
+        else if (!qd_param_convert(a->param->type, v, &v))
+            st = fail_wrong_type(r, a, row, v, err);
+        else
+            put(column, r->signature->params[arg], row, v);
+    }
+    return st;
+}
+
+static qd_status fill_score(qd_runner *r, size_t arg, void *column, qd_error *err)
+{
+    qd_wasm_valtype type = r->signature->params[arg];
+    if (!r->scores || (type != QD_WASM_F64 && type != QD_WASM_F32))
+        return fill_by_value(r, arg, column, err);
+    if (type == QD_WASM_F32)
+        memcpy(column, r->scores, r->n * sizeof(float));
+    else
+        for (uint32_t row = 0; row < r->n; row++)
+            ((double *)column)[row] = (double)r->scores[row];
+    return QD_OK;
+}
+
+/* A column's values are all of one type: the first one that is there tells. False: no row has a value. */
+static bool observe(qd_runner *r, const qd_runner_arg *arg, qd_type *seen)
+{
+    qd_value v;
+    for (uint32_t row = 0; row < r->n; row++) {
+        if (r->docs->value(r->docs->arg, arg->slot, row, &v) && v.type != QD_NULL) {
+            *seen = v.type;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Doubles become floats or integers where they fit; those that do not are left to fill_by_value's error. */
+static bool convert_f64(qd_runner *r, qd_wasm_valtype type, void *column)
+{
+    static const double LOW[] = {[QD_WASM_I32] = -0x1p31 - 1, [QD_WASM_I64] = -0x1p63 - 1025, [QD_WASM_F32] = -FLT_MAX};
+    static const double HIGH[] = {[QD_WASM_I32] = 0x1p31, [QD_WASM_I64] = 0x1p63, [QD_WASM_F32] = FLT_MAX};
+    const double *from = r->scratch.f64;
+    bool fits = true;
+    for (uint32_t row = 0; row < r->n; row++)
+        fits &= type == QD_WASM_F32 ? from[row] >= LOW[type] && from[row] <= HIGH[type]
+                                    : from[row] > LOW[type] && from[row] < HIGH[type];
+    for (uint32_t row = 0; fits && row < r->n; row++) {
+        if (type == QD_WASM_F32)
+            ((float *)column)[row] = (float)from[row];
+        else if (type == QD_WASM_I64)
+            ((int64_t *)column)[row] = (int64_t)from[row];
+        else
+            ((int32_t *)column)[row] = (int32_t)from[row];
+    }
+    return fits;
+}
+
+static bool convert_i64(qd_runner *r, void *column)
+{
+    const int64_t *from = r->scratch.i64;
+    bool fits = true;
+    for (uint32_t row = 0; row < r->n; row++) {
+        fits &= from[row] >= INT32_MIN && from[row] <= INT32_MAX;
+        ((int32_t *)column)[row] = (int32_t)from[row];
+    }
+    return fits;
+}
+
+/* The whole block at once, into `column`, with r->valid. False: it cannot be had so, or something does not fit. */
+static bool fetch_block(qd_runner *r, size_t arg, void *column, bool *all_valid)
+{
+    const qd_doc_source *docs = r->docs;
+    qd_runner_arg *ra = &r->args[arg];
+    qd_wasm_valtype type = r->signature->params[arg];
+    bool wants_bool = r->b->args[arg].param->type == QD_BOOL;
+    bool has_block, fits = true, as_f64 = type == QD_WASM_F64 || type == QD_WASM_F32 || ra->seen == QD_F64;
+    if (ra->has_no_block || ra->seen == QD_STRING || wants_bool != (ra->seen == QD_BOOL))
+        return false;
+    *all_valid = false;
+    if (as_f64) {
+        has_block = docs->block_f64(docs->arg, ra->slot, type == QD_WASM_F64 ? column : r->scratch.f64, r->valid, all_valid);
+        fits = !has_block || type == QD_WASM_F64 || convert_f64(r, type, column);
+    } else {
+        has_block = docs->block_i64(docs->arg, ra->slot, type == QD_WASM_I64 ? column : r->scratch.i64, r->valid, all_valid);
+        fits = !has_block || type == QD_WASM_I64 || convert_i64(r, column);
+    }
+    ra->has_no_block = !has_block;
+    return has_block && fits;
+}
+
+static qd_status fill_field(qd_runner *r, size_t arg, void *column, qd_error *err)
+{
+    qd_runner_arg *ra = &r->args[arg];
+    qd_status st = QD_OK;
+    bool all_valid = false;
+    if (ra->seen == QD_NULL && !ra->has_no_block && !observe(r, ra, &ra->seen))
+        memset(r->valid, 0, r->n);
+    else if (!fetch_block(r, arg, column, &all_valid))
+        return fill_by_value(r, arg, column, err);
+    for (uint32_t row = 0; !all_valid && row < r->n && st == QD_OK; row++)
+        if (!r->valid[row])
+            st = fill_lacking(r, arg, row, column, err);
+    return st;
+}
+
+static void compact_column(const qd_runner *r, void *column, size_t bytes)
+{
+    uint64_t *wide = column;
+    uint32_t *narrow = column;
+    for (uint32_t p = 0; p < r->n_positions; p++) {
+        if (bytes == 8)
+            wide[p] = wide[r->rows[p]];
+        else
+            narrow[p] = narrow[r->rows[p]];
+    }
+}
+
+qd_status qd_runner_fill(qd_runner *r, qd_error *err)
+{
+    qd_status st = QD_OK;
+    for (size_t i = 0; i < r->b->n_args && st == QD_OK; i++) {
+        if (!(r->b->varying >> i & 1))
+            continue;
+        void *column = qd_instance_column(r->instance, (uint32_t)i);
+        st = r->b->args[i].value.kind == QD_REF_SCORE ? fill_score(r, i, column, err) : fill_field(r, i, column, err);
+    }
+    if (st != QD_OK || !r->has_bad_rows)
+        return st;
+    r->is_compacted = true;
+    r->n_positions = 0;
+    for (uint32_t row = 0; row < r->n; row++)
+        if (r->state[row] == QD_ROW_RUN)
+            r->rows[r->n_positions++] = row;
+    for (size_t i = 0; i < r->b->n_args; i++)
+        if (r->b->varying >> i & 1)
+            compact_column(r, qd_instance_column(r->instance, (uint32_t)i), qd_wasm_valtype_bytes(r->signature->params[i]));
+    return QD_OK;
+}
+
+qd_status qd_runner_check_required(qd_runner *r, qd_error *err)
+{
+    qd_status st = QD_OK;
+    for (size_t i = 0; i < r->b->n_args && st == QD_OK; i++) {
+        const qd_arg *a = &r->b->args[i];
+        if (!a->param->required || !qd_arg_may_lack(a))
+            continue;
+        for (uint32_t row = 0; row < r->n && st == QD_OK; row++) {
+            qd_value v;
+            qd_error why = QD_ERROR_INIT;
+            if (r->state[row] != QD_ROW_RUN || qd_runner_value(r, i, row, &v))
+                continue;
+            qd_fail(&why, QD_EUDF_PARAMS, "parameter '%.*s' is required, and the document has no value for it",
+                    QD_STR_FMT(a->param->name));
+            st = qd_runner_fail_row(r, row, &why, err);
+        }
+    }
+    return st;
+}

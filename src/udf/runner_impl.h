@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inside of a runner. A block goes through it like this (runner.c), with "row" a document's place in the block and
+ * "position" its place among those that the function is called for:
+ *   1. arguments are laid down for all rows (runner_args.c); rows that lack one are taken out, columns compacted
+ *   2. the function runs over the positions; after a failure that may be skipped, a fresh instance goes on behind it
+ *   3. results are spread back from positions to rows. */
+#ifndef QD_UDF_RUNNER_IMPL_H
+#define QD_UDF_RUNNER_IMPL_H
+
+#include "udf/binding_impl.h"
+
+typedef enum qd_row_state {
+    QD_ROW_RUN,     /* to be called for, or was */
+    QD_ROW_MISSING, /* lacks an argument: no result */
+    QD_ROW_FAILED,  /* an error that the binding skips or defaults */
+} qd_row_state;
+
+typedef struct qd_runner_arg {
+    int slot, fallback_slot; /* fields; else -1 */
+    qd_type seen;            /* the type of the field's values as far as seen; QD_NULL: none yet */
+    bool has_no_block;       /* the source gives it only value by value */
+} qd_runner_arg;
+
+struct qd_runner {
+    const qd_binding *b;
+    const qd_doc_source *docs;
+    qd_call call;
+    const qd_wasm_signature *signature;
+    qd_instance *instance; /* NULL before the first block and after a failure */
+    uint64_t host_calls;   /* of instances that are gone */
+    qd_runner_arg *args;
+    size_t next_param; /* where the guest's next get_param is looked for first: it asks in the same order for each document */
+
+    /* the block */
+    uint32_t n;      /* rows */
+    uint32_t n_positions;
+    bool is_compacted; /* else positions are rows */
+    bool is_stashed;   /* the columns lie in `stash` too */
+    bool has_bad_rows; /* some row's state is not QD_ROW_RUN */
+    const float *scores;
+    uint64_t n_called, n_errors;
+    uint32_t rows[QD_BLOCK_DOCS]; /* of positions, when compacted */
+    uint8_t state[QD_BLOCK_DOCS]; /* of rows */
+    uint8_t valid[QD_BLOCK_DOCS]; /* scratch: of one column */
+    union {
+        double f64[QD_BLOCK_DOCS];
+        int64_t i64[QD_BLOCK_DOCS];
+    } scratch; /* one column before its conversion */
+    uint64_t *stash; /* copies of the varying columns, QD_BLOCK_DOCS * 8 bytes each; NULL until a first failure */
+};
+
+/* Typed shape: fills the instance's columns for all rows and marks those that lack an argument. Errors: QD_EUDF_PARAMS
+ * naming parameter and document, unless the binding skips or defaults. */
+qd_status qd_runner_fill(qd_runner *r, qd_error *err);
+/* Row shape: marks the rows that lack a required parameter. The same errors. */
+qd_status qd_runner_check_required(qd_runner *r, qd_error *err);
+/* A parameter's value for a row, in its declared type where it converts; false: missing. */
+bool qd_runner_value(qd_runner *r, size_t arg, uint32_t row, qd_value *out);
+/* Bytes of one value of a column. */
+size_t qd_wasm_valtype_bytes(qd_wasm_valtype t);
+
+/* A row failed: an error naming function, document and reason, or, when the binding forgives, a mark on the row. `why` has
+ * code and reason and becomes *err. */
+qd_status qd_runner_fail_row(qd_runner *r, uint32_t row, qd_error *why, qd_error *err);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "udf/udf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+
+#define MANIFEST_SECTION "quidditch.manifest"
+
+qd_status qd_udf_merge_manifest(const json_t *given, const uint8_t *wasm, size_t n, json_t **out, qd_error *err)
+{
+    const uint8_t *data;
+    size_t data_n;
+    json_t *merged = NULL;
+    qd_status st = QD_OK;
+    if (!json_is_object(given))
+        return qd_fail(err, QD_EUDF_PARAMS, "the manifest: expected an object, got %s", qd_json_type_name(given));
+    if (qd_wasm_custom_section(wasm, n, MANIFEST_SECTION, &data, &data_n)) {
+        st = qd_json_parse((qd_str){(const char *)data, data_n}, &merged, err);
+        if (st == QD_OK && !json_is_object(merged))
+            st = qd_fail(err, QD_EUDF_PARAMS, "expected an object, got %s", qd_json_type_name(merged));
+        if (st != QD_OK) {
+            qd_error_prefix(err, "the module's section '" MANIFEST_SECTION "': ");
+            if (err)
+                err->code = QD_EUDF_PARAMS;
+            json_decref(merged);
+            return QD_EUDF_PARAMS;
+        }
+    }
+    if (!merged)
+        merged = json_object();
+    if (!merged || json_object_update(merged, (json_t *)given) != 0) {
+        json_decref(merged);
+        return qd_fail_nomem(err);
+    }
+    *out = merged;
+    return QD_OK;
+}
+
+static qd_status check_limits(const qd_manifest *m, const qd_wasm_limits *most, qd_error *err)
+{
+    const struct {
+        const char *field;
+        uint64_t asked, most;
+    } limits[] = {
+        {"limits.memory_bytes", m->limits.memory_bytes, most->memory_bytes},
+        {"limits.table_elements", m->limits.table_elements, most->table_elements},
+        {"limits.call_ms", m->limits.call_ms, most->call_ms},
+        {"limits.log_bytes", m->limits.log_bytes, most->log_bytes},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        if (limits[i].asked > limits[i].most)
+            return qd_fail_field(err, QD_EUDF_PARAMS, limits[i].field, "manifest field '%s': %llu, at most %llu is allowed here",
+                                 limits[i].field, (unsigned long long)limits[i].asked, (unsigned long long)limits[i].most);
+    }
+    return QD_OK;
+}
+
+static qd_status compile(qd_wasm_engine *e, qd_udf *u, const uint8_t *wasm, size_t n, qd_error *err)
+{
+    qd_manifest *m = u->manifest;
+    qd_status st = qd_wasm_module_new(e, wasm, n, m->permissions, &u->module, err);
+    if (st == QD_OK)
+        st = qd_manifest_fit(m, u->module, err);
+    if (st == QD_OK)
+        st = qd_wasm_program_new(e, u->module, m->function_name, m->abi == QD_ABI_ROW ? QD_SHAPE_ROW : QD_SHAPE_TYPED,
+                                 &m->limits, u->label, &u->program, err);
+    return st;
+}
+
+qd_status qd_udf_build(qd_wasm_engine *e, const qd_registry_options *options, qd_manifest *m, const uint8_t *wasm, size_t n,
+                       int64_t registered_at_ms, qd_udf **out, qd_error *err)
+{
+    qd_udf *u = calloc(1, sizeof *u);
+    if (!u) {
+        qd_manifest_free(m);
+        return qd_fail_nomem(err);
+    }
+    atomic_init(&u->refs, 1);
+    u->manifest = m;
+    u->wasm_size = n;
+    u->registered_at_ms = registered_at_ms;
+    snprintf(u->label, sizeof u->label, "%.*s@%.*s", QD_STR_FMT(m->name), QD_STR_FMT(m->version));
+    qd_status st = check_limits(m, &options->limits, err);
+    if (st == QD_OK && !qd_hash_sha256_hex(wasm, n, u->hash))
+        st = qd_fail(err, QD_EINTERNAL, "the module's hash could not be computed");
+    if (st == QD_OK)
+        st = compile(e, u, wasm, n, err);
+    if (st != QD_OK) {
+        qd_udf_name_error(u->label, NULL, err);
+        qd_udf_unref(u);
+        return st;
+    }
+    *out = u;
+    return QD_OK;
+}
+
+void qd_udf_name_error(const char *label, const qd_str *id, qd_error *err)
+{
+    if (!err || strncmp(err->message, "function '", 10) == 0)
+        return;
+    if (id)
+        qd_error_prefix(err, "function '%s', document '%.*s': ", label, QD_STR_FMT(*id));
+    else
+        qd_error_prefix(err, "function '%s': ", label);
+}
+
+void qd_udf_ref(qd_udf *u)
+{
+    atomic_fetch_add_explicit(&u->refs, 1, memory_order_relaxed);
+}
+
+void qd_udf_unref(qd_udf *u)
+{
+    if (!u || atomic_fetch_sub_explicit(&u->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    qd_wasm_program_unref(u->program);
+    qd_wasm_module_unref(u->module);
+    qd_manifest_free(u->manifest);
+    free(u);
+}
