@@ -35,5 +35,7 @@ endif()
 add_library(qd_engine INTERFACE)
 target_include_directories(qd_engine INTERFACE ${CMAKE_SOURCE_DIR}/rust/engine/include)
 target_include_directories(qd_engine SYSTEM INTERFACE ${QD_ENGINE_DIR}/include)
-target_link_libraries(qd_engine INTERFACE qd_engine_binary m Threads::Threads ${CMAKE_DL_LIBS})
+# What the archive needs belongs to the archive itself: it must stand behind it on the linker's command line.
+set_target_properties(qd_engine_binary PROPERTIES INTERFACE_LINK_LIBRARIES "m;Threads::Threads;${CMAKE_DL_LIBS}")
+target_link_libraries(qd_engine INTERFACE qd_engine_binary)
 add_dependencies(qd_engine qd_engine_build)

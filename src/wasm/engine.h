@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The wasm room: the only one that sees Wasmtime. It compiles modules, instantiates them within limits, and calls
- * them for blocks of documents through generated drivers. It knows nothing of registries, manifests as JSON, or indexes.
+ * them for blocks of documents through generated drivers. It knows nothing of registries, manifests as JSON, or
+ * indexes.
  *
  *   engine   one per process or library user: code generator, epoch clock, driver cache
  *   module   validated, compiled bytes; immutable, shared by threads, reference counted
@@ -18,14 +19,17 @@
 typedef struct qd_wasm_engine qd_wasm_engine;
 
 typedef struct qd_wasm_engine_options {
-    size_t max_stack_bytes;    /* wasm stack of one call; 512 KiB */
-    uint32_t max_live_instances; /* over all programs; past it a call fails with QD_EBUSY; 1024 */
-    uint32_t idle_instances_per_program; /* kept for reuse; 16 */
+    size_t max_stack_bytes;              /* wasm stack of one call; 512 KiB (16 KiB to 4 MiB) */
+    uint32_t max_live_instances;         /* over all programs; past it a call fails with QD_EBUSY; 1024 */
+    uint32_t idle_instances_per_program; /* of functions without any state, kept for reuse; 16 */
 } qd_wasm_engine_options;
+#define QD_WASM_MAX_LIVE_INSTANCES 8192
+#define QD_WASM_MAX_TABLE_ELEMENTS 20000
 #define QD_WASM_ENGINE_OPTIONS_INIT {512 * 1024, 1024, 16}
 
 qd_status qd_wasm_engine_new(const qd_wasm_engine_options *options, qd_wasm_engine **out, qd_error *err);
-/* Drops the caller's reference; the last holder frees it and joins the epoch thread (1 ms ticks, asleep while no call runs). */
+/* Drops the caller's reference; the last holder frees it and joins the epoch thread (1 ms ticks, asleep while no call
+ * runs). */
 void qd_wasm_engine_free(qd_wasm_engine *e);
 
 /* Text to binary. *out: owned by caller (free). Errors: QD_EUDF_WASM with line and column. */

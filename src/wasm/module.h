@@ -29,12 +29,15 @@ typedef struct qd_wasm_signature {
 typedef struct qd_wasm_module qd_wasm_module;
 
 /* Inspects, checks the imports against `permissions` and the table of host functions, and compiles. `bytes` borrowed.
- * Errors: QD_EUDF_WASM (not a module, invalid: with the byte offset in the message), QD_EUDF_COMPILE (unknown import or import with
- * another signature, too many things), QD_EUDF_PERMISSION (import whose permission is not granted; names both). */
-qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, uint32_t permissions, qd_wasm_module **out, qd_error *err);
+ * Errors: QD_EUDF_WASM (not a module, invalid: with the byte offset in the message), QD_EUDF_COMPILE (unknown import or
+ * import with another signature, too many things), QD_EUDF_PERMISSION (import whose permission is not granted; names
+ * both). */
+qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, uint32_t permissions,
+                             qd_wasm_module **out, qd_error *err);
 /* The checks alone, nothing compiled. */
 qd_status qd_wasm_module_check(const uint8_t *bytes, size_t n, uint32_t permissions, qd_error *err);
-/* The custom section of that name in a module that may be invalid otherwise; false when there is none. *data: view into `bytes`. */
+/* The custom section of that name in a module that may be invalid otherwise; false when there is none. *data: view into
+ * `bytes`. */
 bool qd_wasm_custom_section(const uint8_t *bytes, size_t n, const char *name, const uint8_t **data, size_t *data_n);
 void qd_wasm_module_ref(qd_wasm_module *m);
 void qd_wasm_module_unref(qd_wasm_module *m);

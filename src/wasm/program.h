@@ -4,10 +4,10 @@
  * each: a small generated driver module (driver.c) loops inside the sandbox over a block of up to QD_BLOCK_DOCS rows,
  * whose argument columns lie in the driver's own memory, out of the guest's reach.
  *
- * A block, step by step: qd_instance_column(i) for each varying argument and fill n values; qd_instance_constant(i) once
- * per query for the others; qd_instance_run(n); read qd_instance_f64/i32/i64 results. The row shape has no arguments:
- * the function gets a context id, and asks for fields and parameters by host functions (host.c), answered by the
- * qd_call that was set. */
+ * A block, step by step: qd_instance_column(i) for each varying argument and fill n values; qd_instance_constant(i)
+ * once per query for the others; qd_instance_run(n); read qd_instance_f64/i32/i64 results. The row shape has no
+ * arguments: the function gets a context id, and asks for fields and parameters by host functions (host.c), answered by
+ * the qd_call that was set. */
 #ifndef QD_WASM_PROGRAM_H
 #define QD_WASM_PROGRAM_H
 
@@ -19,10 +19,10 @@
 typedef enum qd_wasm_shape { QD_SHAPE_ROW, QD_SHAPE_TYPED } qd_wasm_shape;
 
 typedef struct qd_wasm_limits {
-    size_t memory_bytes;    /* linear memory; 16 MiB */
+    size_t memory_bytes;     /* linear memory; 16 MiB */
     uint32_t table_elements; /* 10,000 */
-    uint32_t call_ms;       /* one document's call, checked by the 1 ms epoch clock; 100 */
-    uint32_t log_bytes;     /* per run; 64 KiB */
+    uint32_t call_ms;        /* one document's call, checked by the 1 ms epoch clock; 100 */
+    uint32_t log_bytes;      /* per run; 64 KiB */
 } qd_wasm_limits;
 #define QD_WASM_LIMITS_INIT {16u << 20, 10000, 100, 64u << 10}
 
@@ -30,46 +30,58 @@ typedef struct qd_wasm_program qd_wasm_program;
 typedef struct qd_instance qd_instance;
 
 /* The export must exist with a signature that fits: row (i64) -> i32 or f64; typed (numbers) -> i32, i64, f32, f64.
- * `name_for_errors` ("geo@1.0.0") is copied. Holds a reference to the module. Errors: QD_EUDF_WASM naming export, what it has and what is expected. */
-qd_status qd_wasm_program_new(qd_wasm_engine *e, qd_wasm_module *m, qd_str export_name, qd_wasm_shape shape, const qd_wasm_limits *limits,
-                              const char *name_for_errors, qd_wasm_program **out, qd_error *err);
+ * `name_for_errors` ("geo@1.0.0") is copied. Holds a reference to the module. Errors: QD_EUDF_WASM naming export, what
+ * it has and what is expected. */
+qd_status qd_wasm_program_new(qd_wasm_engine *e, qd_wasm_module *m, qd_str export_name, qd_wasm_shape shape,
+                              const qd_wasm_limits *limits, const char *name_for_errors, qd_wasm_program **out,
+                              qd_error *err);
 void qd_wasm_program_ref(qd_wasm_program *p);
 void qd_wasm_program_unref(qd_wasm_program *p);
 const qd_wasm_signature *qd_wasm_program_signature(const qd_wasm_program *p);
 
-/* What host functions answer from, for one query's use of a function on one segment. Borrowed by the instance until it is released. */
+/* What host functions answer from, for one query's use of a function on one segment. Borrowed by the instance until it
+ * is released. */
 typedef struct qd_call {
     const qd_doc_source *docs;
-    const float *scores;  /* of the block's rows; NULL: get_score gives 0 */
+    const float *scores; /* of the block's rows; NULL: get_score gives 0 */
     /* A parameter by name for a row: 0 ok, 1 missing (as host functions answer). Strings: view until the block ends. */
     int (*param)(void *arg, qd_str name, uint32_t row, qd_value *out);
     void *param_arg;
     void (*log)(void *arg, int level, qd_str message); /* 0 debug … 3 error; NULL: dropped */
     void *log_arg;
-    int64_t deadline_ns;  /* monotonic; INT64_MAX: none */
-    const volatile bool *canceled; /* read at each tick; may be NULL */
+    int64_t deadline_ns;           /* monotonic; INT64_MAX: none */
+    const volatile bool *canceled; /* read atomically at each tick; may be NULL */
 } qd_call;
 
-/* From the pool, or new. `varying` has a bit per typed argument that changes by row (the others are constants).
- * Errors: QD_EBUSY (too many live), QD_EUDF_MEMORY, QD_EUDF_FAILED (start function trapped), QD_EUDF_TIMEOUT, QD_ENOMEM. */
+/* A fresh one, or one that keeps nothing (see qd_instance_release). `varying` has a bit per typed argument that changes by
+ * row (the others are constants). Costs some 10 to 20 us, most of it in the pages that the function and the columns touch.
+ * The message does not name the function: the caller knows it. Errors: QD_EBUSY (too many live), QD_EUDF_MEMORY,
+ * QD_EUDF_FAILED (start function trapped), QD_EUDF_TIMEOUT, QD_ECANCELED, QD_ENOMEM. */
 qd_status qd_instance_acquire(qd_wasm_program *p, uint64_t varying, qd_call *call, qd_instance **out, qd_error *err);
-/* Back to the pool, or freed when it trapped, grew, or the pool is full. A function's memory may keep what the function itself left there;
- * nothing of one query may be visible to the next, so modules whose memory was written (all with a memory) are reset or re-instantiated. */
+/* Drops the store with all that the function left in its memory, globals and tables, so that nothing of one query is
+ * visible to the next; its address space goes back to Wasmtime's pool. A function that has none of these and imports
+ * nothing is kept as it is for the next acquire. */
 void qd_instance_release(qd_instance *i);
 
-/* The column of a varying argument: room for QD_BLOCK_DOCS values of the argument's own type (double, int64_t, float, int32_t). */
+/* The column of a varying argument: room for QD_BLOCK_DOCS values of the argument's own type (double, int64_t, float,
+ * int32_t). */
 void *qd_instance_column(qd_instance *i, uint32_t arg);
-/* A constant argument's value, of the argument's own type. */
+/* A constant argument's value, converted to the argument's type: booleans are 0 and 1, what does not fit is cut to the
+ * nearest that does, anything else is 0. Constants are 0 until set. */
 void qd_instance_constant(qd_instance *i, uint32_t arg, qd_value v);
 
 typedef struct qd_run_failure {
     bool is_set;
     uint32_t row; /* at which the function was when it failed */
 } qd_run_failure;
-/* Calls the function for rows [0, n). Errors: QD_EUDF_FAILED (trap, with reason and wasm backtrace), QD_EUDF_TIMEOUT, QD_EUDF_MEMORY,
- * QD_ECANCELED. After an error the instance may only be released. `failure` may be NULL. Rows [0, failure->row) have results. */
+/* Calls the function for rows [0, n). Errors: QD_EUDF_FAILED (trap, with reason and wasm backtrace), QD_EUDF_TIMEOUT,
+ * QD_EUDF_MEMORY, QD_ECANCELED; the message gives the reason without the function's name. After an error the instance
+ * may only be released. `failure` may be NULL. Rows [0, failure->row) have results. */
 qd_status qd_instance_run(qd_instance *i, uint32_t n, qd_run_failure *failure, qd_error *err);
-/* The result column, of the signature's result type: const double*, int64_t*, float*, int32_t*. Valid until the next run. */
+/* The same for rows [first, end) of the block: a fresh instance goes on behind the row at which another failed. */
+qd_status qd_instance_run_range(qd_instance *i, uint32_t first, uint32_t end, qd_run_failure *failure, qd_error *err);
+/* The result column, of the signature's result type: const double*, int64_t*, float*, int32_t*. Valid until the next
+ * run. */
 const void *qd_instance_results(const qd_instance *i);
 /* How often the guest called host functions since acquire. */
 uint64_t qd_instance_host_calls(const qd_instance *i);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wasm/driver.h"
+
+#include "wasm/code.h"
+
+#define MAX_CODE_BYTES (64u << 10)
+#define FIRST_COLUMN   1024u
+#define PAGE_BYTES     65536u
+/* Columns of a power-of-two length would meet in the same sets of the processor's first cache, row by row. */
+#define COLUMN_SKEW 192u
+
+/* Locals of run(): its parameters first. */
+enum { LOCAL_ROW, LOCAL_END, LOCAL_BY_4, LOCAL_BY_8, LOCAL_CONTEXT, LOCAL_CONSTANTS };
+
+static bool is_varying(const qd_driver_spec *spec, uint32_t arg)
+{
+    return spec->varying >> arg & 1;
+}
+
+static uint32_t place_column(uint32_t *at, qd_wasm_valtype type)
+{
+    uint32_t offset = *at;
+    *at += (QD_BLOCK_DOCS << qd_wasm_numbers[type].width_log2) + COLUMN_SKEW;
+    return offset;
+}
+
+static void lay_out(const qd_driver_spec *spec, qd_driver *d)
+{
+    const qd_wasm_signature *s = spec->signature;
+    uint32_t at = FIRST_COLUMN;
+    d->results = place_column(&at, s->result);
+    for (uint32_t i = 0; i < s->n_params && spec->shape == QD_SHAPE_TYPED; i++)
+        d->columns[i] = is_varying(spec, i) ? place_column(&at, s->params[i]) : 0;
+    d->memory_bytes = (at + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+}
+
+/* Type 0 is the function's, type 1 run's. */
+static void write_types(const qd_wasm_signature *s, qd_buf *b)
+{
+    qd_code_u32(b, 2);
+    qd_code_byte(b, 0x60);
+    qd_code_u32(b, s->n_params);
+    for (uint32_t i = 0; i < s->n_params; i++)
+        qd_code_byte(b, qd_wasm_numbers[s->params[i]].code);
+    qd_code_u32(b, 1);
+    qd_code_byte(b, qd_wasm_numbers[s->result].code);
+    qd_code_byte(b, 0x60);
+    qd_code_u32(b, 2);
+    qd_code_byte(b, qd_wasm_numbers[QD_WASM_I32].code);
+    qd_code_byte(b, qd_wasm_numbers[QD_WASM_I32].code);
+    qd_code_u32(b, 0);
+}
+
+static void write_locals(const qd_driver_spec *spec, qd_buf *b)
+{
+    const qd_wasm_signature *s = spec->signature;
+    uint32_t n_constants = spec->shape == QD_SHAPE_TYPED ? s->n_params : 0;
+    qd_code_u32(b, 2 + n_constants);
+    qd_code_u32(b, 2);
+    qd_code_byte(b, qd_wasm_numbers[QD_WASM_I32].code);
+    qd_code_u32(b, 1);
+    qd_code_byte(b, qd_wasm_numbers[QD_WASM_I64].code);
+    for (uint32_t i = 0; i < n_constants; i++) { /* varying ones too: an unused local costs nothing */
+        qd_code_u32(b, 1);
+        qd_code_byte(b, qd_wasm_numbers[s->params[i]].code);
+    }
+}
+
+static void write_constant_loads(const qd_driver_spec *spec, qd_buf *b)
+{
+    const qd_wasm_signature *s = spec->signature;
+    if (spec->shape == QD_SHAPE_ROW) {
+        qd_code_byte(b, QD_OP_I32_CONST);
+        qd_code_i32(b, 0);
+        qd_code_access(b, QD_OP_I64_LOAD, 3, QD_DRIVER_CELL_CONTEXT);
+        qd_code_op(b, QD_OP_LOCAL_SET, LOCAL_CONTEXT);
+        return;
+    }
+    for (uint32_t i = 0; i < s->n_params; i++) {
+        const qd_wasm_number *number = &qd_wasm_numbers[s->params[i]];
+        if (is_varying(spec, i))
+            continue;
+        qd_code_byte(b, QD_OP_I32_CONST);
+        qd_code_i32(b, 0);
+        qd_code_access(b, number->load, number->width_log2, QD_DRIVER_CELL_CONSTANTS + 8 * i);
+        qd_code_op(b, QD_OP_LOCAL_SET, LOCAL_CONSTANTS + i);
+    }
+}
+
+static uint32_t offset_local(qd_wasm_valtype type)
+{
+    return qd_wasm_numbers[type].width_log2 == 2 ? LOCAL_BY_4 : LOCAL_BY_8;
+}
+
+static void write_arguments(const qd_driver_spec *spec, const qd_driver *d, qd_buf *b)
+{
+    const qd_wasm_signature *s = spec->signature;
+    if (spec->shape == QD_SHAPE_ROW) {
+        qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_CONTEXT);
+        qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_ROW);
+        qd_code_byte(b, QD_OP_I64_EXTEND_I32_U);
+        qd_code_byte(b, QD_OP_I64_ADD);
+        return;
+    }
+    for (uint32_t i = 0; i < s->n_params; i++) {
+        const qd_wasm_number *number = &qd_wasm_numbers[s->params[i]];
+        if (is_varying(spec, i)) {
+            qd_code_op(b, QD_OP_LOCAL_GET, offset_local(s->params[i]));
+            qd_code_access(b, number->load, number->width_log2, d->columns[i]);
+        } else {
+            qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_CONSTANTS + i);
+        }
+    }
+}
+
+static void write_shift(qd_buf *b, int32_t bits, uint32_t local)
+{
+    qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_ROW);
+    qd_code_byte(b, QD_OP_I32_CONST);
+    qd_code_i32(b, bits);
+    qd_code_byte(b, QD_OP_I32_SHL);
+    qd_code_op(b, QD_OP_LOCAL_SET, local);
+}
+
+/* run(first, end), first < end: for each row { cell = row; results[row] = f(arguments) } */
+static void write_run(const qd_driver_spec *spec, const qd_driver *d, qd_buf *b)
+{
+    const qd_wasm_number *result = &qd_wasm_numbers[spec->signature->result];
+    write_locals(spec, b);
+    write_constant_loads(spec, b);
+    qd_code_byte(b, QD_OP_LOOP);
+    qd_code_byte(b, 0x40); /* no result */
+    qd_code_byte(b, QD_OP_I32_CONST);
+    qd_code_i32(b, 0);
+    qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_ROW);
+    qd_code_access(b, QD_OP_I32_STORE, 2, QD_DRIVER_CELL_ROW);
+    write_shift(b, 2, LOCAL_BY_4);
+    write_shift(b, 3, LOCAL_BY_8);
+    qd_code_op(b, QD_OP_LOCAL_GET, offset_local(spec->signature->result));
+    write_arguments(spec, d, b);
+    qd_code_op(b, QD_OP_CALL, 0);
+    qd_code_access(b, result->store, result->width_log2, d->results);
+    qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_ROW);
+    qd_code_byte(b, QD_OP_I32_CONST);
+    qd_code_i32(b, 1);
+    qd_code_byte(b, QD_OP_I32_ADD);
+    qd_code_op(b, QD_OP_LOCAL_TEE, LOCAL_ROW);
+    qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_END);
+    qd_code_byte(b, QD_OP_I32_LT_U);
+    qd_code_op(b, QD_OP_BR_IF, 0);
+    qd_code_byte(b, QD_OP_END);
+    qd_code_byte(b, QD_OP_END);
+}
+
+static void write_import(qd_buf *b)
+{
+    qd_code_u32(b, 1);
+    qd_code_name(b, "udf");
+    qd_code_name(b, "f");
+    qd_code_byte(b, 0x00); /* a function of type 0 */
+    qd_code_u32(b, 0);
+}
+
+static void write_function(qd_buf *b)
+{
+    qd_code_u32(b, 1);
+    qd_code_u32(b, 1);
+}
+
+static void write_memory(const qd_driver *d, qd_buf *b)
+{
+    qd_code_u32(b, 1);
+    qd_code_byte(b, 0x01); /* with a maximum */
+    qd_code_u32(b, d->memory_bytes / PAGE_BYTES);
+    qd_code_u32(b, d->memory_bytes / PAGE_BYTES);
+}
+
+static void write_exports(qd_buf *b)
+{
+    qd_code_u32(b, 2);
+    qd_code_name(b, "run");
+    qd_code_byte(b, 0x00); /* function 1: function 0 is the import */
+    qd_code_u32(b, 1);
+    qd_code_name(b, "cols");
+    qd_code_byte(b, 0x02); /* memory 0 */
+    qd_code_u32(b, 0);
+}
+
+static void write_code(const qd_driver_spec *spec, const qd_driver *d, qd_buf *b)
+{
+    qd_buf run;
+    qd_buf_init(&run, MAX_CODE_BYTES);
+    write_run(spec, d, &run);
+    qd_code_u32(b, 1);
+    qd_code_u32(b, (uint32_t)run.n);
+    qd_buf_add(b, run.p, run.n);
+    b->failed |= run.failed;
+    qd_buf_deinit(&run);
+}
+
+/* Ends the section that `body` holds, and begins the next one. */
+static void flush_section(qd_buf *out, uint8_t id, qd_buf *body)
+{
+    qd_code_section(out, id, body);
+    qd_buf_clear(body);
+}
+
+bool qd_driver_generate(const qd_driver_spec *spec, qd_driver *layout, qd_buf *out)
+{
+    qd_buf body;
+    qd_buf_init(&body, MAX_CODE_BYTES);
+    lay_out(spec, layout);
+    qd_buf_add(out, "\0asm\1\0\0\0", 8);
+    write_types(spec->signature, &body);
+    flush_section(out, QD_SECTION_TYPE, &body);
+    write_import(&body);
+    flush_section(out, QD_SECTION_IMPORT, &body);
+    write_function(&body);
+    flush_section(out, QD_SECTION_FUNCTION, &body);
+    write_memory(layout, &body);
+    flush_section(out, QD_SECTION_MEMORY, &body);
+    write_exports(&body);
+    flush_section(out, QD_SECTION_EXPORT, &body);
+    write_code(spec, layout, &body);
+    flush_section(out, QD_SECTION_CODE, &body);
+    qd_buf_deinit(&body);
+    return !out->failed;
+}

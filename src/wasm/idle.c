@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The engine's count of stores, and instances that wait for reuse. */
+#include "wasm/instance.h"
+#include "wasm/program_impl.h"
+
+static void unlink_locked(qd_wasm_engine *e, qd_instance *i)
+{
+    *(i->newer ? &i->newer->older : &e->idle_new) = i->older;
+    *(i->older ? &i->older->newer : &e->idle_old) = i->newer;
+    i->newer = i->older = NULL;
+    i->program->n_idle--;
+}
+
+static qd_instance *find_locked(qd_wasm_engine *e, const qd_wasm_program *p, uint64_t varying)
+{
+    if (p->n_idle == 0)
+        return NULL;
+    for (qd_instance *i = e->idle_new; i; i = i->older)
+        if (i->program == p && i->varying == varying)
+            return i;
+    return NULL;
+}
+
+qd_status qd_wasm_engine_take(qd_wasm_engine *e, qd_wasm_program *p, uint64_t varying, qd_instance **out, qd_error *err)
+{
+    qd_status rc = QD_OK;
+    pthread_mutex_lock(&e->mutex);
+    qd_instance *reused = find_locked(e, p, varying), *dropped = NULL;
+    if (reused) {
+        unlink_locked(e, reused);
+    } else if (e->n_stores < e->options.max_live_instances) {
+        e->n_stores++;
+    } else if (e->idle_old) {
+        dropped = e->idle_old; /* its place is ours */
+        unlink_locked(e, dropped);
+    } else {
+        rc = QD_EBUSY;
+    }
+    pthread_mutex_unlock(&e->mutex);
+    if (rc)
+        return qd_fail(err, rc, "%u function calls are under way, which is the limit: try again later",
+                       e->options.max_live_instances);
+    qd_instance_free(dropped);
+    *out = reused;
+    return QD_OK;
+}
+
+bool qd_wasm_engine_keep(qd_wasm_engine *e, qd_instance *i)
+{
+    pthread_mutex_lock(&e->mutex);
+    bool has_room = i->program->n_idle < e->options.idle_instances_per_program;
+    if (has_room) {
+        i->newer = NULL;
+        i->older = e->idle_new;
+        *(e->idle_new ? &e->idle_new->newer : &e->idle_old) = i;
+        e->idle_new = i;
+        i->program->n_idle++;
+    }
+    pthread_mutex_unlock(&e->mutex);
+    return has_room;
+}
+
+void qd_wasm_engine_give_back(qd_wasm_engine *e)
+{
+    pthread_mutex_lock(&e->mutex);
+    e->n_stores--;
+    pthread_mutex_unlock(&e->mutex);
+}
+
+void qd_wasm_engine_forget(qd_wasm_engine *e, qd_wasm_program *p)
+{
+    qd_instance *dropped = NULL;
+    uint32_t n_dropped = 0;
+    pthread_mutex_lock(&e->mutex);
+    for (qd_instance *i = e->idle_new, *older; i && p->n_idle > 0; i = older) {
+        older = i->older;
+        if (i->program != p)
+            continue;
+        unlink_locked(e, i);
+        i->older = dropped;
+        dropped = i;
+    }
+    pthread_mutex_unlock(&e->mutex);
+    for (; dropped; n_dropped++) {
+        qd_instance *next = dropped->older;
+        qd_instance_free(dropped);
+        dropped = next;
+    }
+    pthread_mutex_lock(&e->mutex); /* their places are free when they are gone */
+    e->n_stores -= n_dropped;
+    pthread_mutex_unlock(&e->mutex);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inside of an instance, for this room only: a store with the function's module and its driver in it, and what host
+ * functions need while a run is under way. One thread at a time.
+ *
+ * A store is made for each acquire and dropped at release, so that nothing of one query is there for the next; the pool
+ * behind it is Wasmtime's. Modules that have no memory, table or global leave nothing behind and are kept instead
+ * (idle.c). The driver's memory is written by the host and by the driver only; the guest cannot reach it. */
+#ifndef QD_WASM_INSTANCE_H
+#define QD_WASM_INSTANCE_H
+
+#include "wasm/engine_impl.h"
+#include "wasm/host.h"
+
+/* Why the host ended a run, where Wasmtime only knows that it did. */
+typedef enum qd_stop {
+    QD_STOP_NONE,
+    QD_STOP_QUERY_DEADLINE,
+    QD_STOP_CALL_LIMIT,
+    QD_STOP_CANCELED,
+    QD_STOP_HOST
+} qd_stop;
+
+/* A field's values for the whole block, fetched at the first read of it. */
+typedef struct qd_field_column {
+    uint64_t run;       /* of which `values` are; 0: of none */
+    qd_type type;       /* of the field's values as far as seen; QD_NULL: not yet */
+    bool has_no_column; /* always read one by one */
+    bool is_all_valid;
+    union {
+        double *f64;  /* when type is QD_F64 */
+        int64_t *i64; /* when QD_I64 or QD_BOOL */
+    } values;         /* one allocation with `valid` */
+    uint8_t *valid;
+} qd_field_column;
+
+/* A field name that the guest used lately: where it lay, and what it was. The bytes are compared each time, since the
+ * guest may change them. */
+#define QD_NAME_CACHE_BYTES 48
+typedef struct qd_cached_name {
+    uint32_t at, n; /* n 0: unused */
+    int slot;
+    char bytes[QD_NAME_CACHE_BYTES];
+} qd_cached_name;
+
+#define QD_NAME_CACHE_SLOTS 64 /* a power of two */
+#define QD_FIELD_COLUMNS    64 /* fields with slots past these are read one by one */
+
+typedef struct qd_host_state {
+    qd_field_column columns[QD_FIELD_COLUMNS];
+    qd_cached_name names[QD_NAME_CACHE_SLOTS];
+    uint32_t log_used;
+    bool has_log_note;
+    uint64_t fake_random; /* what random_get gives without the permission */
+} qd_host_state;
+
+struct qd_instance {
+    qd_wasm_engine *engine;   /* kept by whoever holds a program of it */
+    qd_wasm_program *program; /* a reference while acquired, borrowed while idle */
+    uint64_t varying;
+    qd_call *call;
+    qd_driver *driver; /* a reference */
+    wasmtime_store_t *store;
+    wasmtime_context_t *context; /* the store's */
+    wasmtime_func_t run;
+    uint8_t *cols; /* the driver's memory; NULL until it is instantiated: no row is current then */
+
+    wasmtime_caller_t *caller; /* during a host call */
+    wasmtime_memory_t memory;  /* the guest's export "memory", once looked up */
+    bool has_memory;
+    uint8_t *memory_data;        /* never moves */
+    uint64_t memory_bytes;       /* at least so many lie there: it never shrinks */
+    uint64_t memory_first_bytes; /* after instantiation */
+
+    uint64_t runs, context_base;
+    uint64_t host_calls;
+    qd_stop stop;
+    char stop_text[160]; /* with QD_STOP_HOST */
+    /* At the last tick of the epoch clock. */
+    int64_t seen_at_ns;
+    uint64_t seen_run;
+    uint32_t seen_row;
+    bool is_dead;               /* a call failed: nothing may be called any more */
+    qd_instance *newer, *older; /* idle list */
+    qd_host_state *host;        /* NULL: the module imports nothing */
+};
+
+void qd_instance_free(qd_instance *i);
+
+static inline uint32_t qd_instance_row(const qd_instance *i)
+{
+    uint32_t row = 0;
+    if (i->cols)
+        memcpy(&row, i->cols + QD_DRIVER_CELL_ROW, sizeof row);
+    return row;
+}
+
+/* Is `context` the id of the row that the function is at? */
+static inline bool qd_instance_is_current(const qd_instance *i, uint64_t context)
+{
+    return i->cols && context == i->context_base + qd_instance_row(i);
+}
+
+/* Guest memory [at, at + n), or NULL when it is not all inside. Valid until the guest runs again. */
+uint8_t *qd_instance_memory_slow(qd_instance *i, uint32_t at, uint32_t n);
+static inline uint8_t *qd_instance_memory(qd_instance *i, uint32_t at, uint32_t n)
+{
+    return (uint64_t)at + n <= i->memory_bytes ? i->memory_data + at : qd_instance_memory_slow(i, at, n);
+}
+
+/* trap.c: turns what ended a call into a status and a sentence. `trap` and `error` are taken; one of them is not NULL.
+ */
+qd_status qd_trap_describe(qd_instance *i, wasm_trap_t *trap, wasmtime_error_t *error, qd_error *err);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wasm/module_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <engine.h> /* the seam's; in quotes it would be ours */
+
+#include "base/clock.h"
+#include "wasm/engine_impl.h"
+
+/* ---- permissions ---------------------------------------------------------------------------------------------------
+ */
+
+static const struct {
+    uint32_t bit;
+    const char *name;
+} permissions[] = {
+    {QD_PERM_READ_DOCUMENT, "read_document"},
+    {QD_PERM_READ_SCORE, "read_score"},
+    {QD_PERM_LOG, "log"},
+    {QD_PERM_RANDOM, "random"},
+    {QD_PERM_CLOCK, "clock"},
+};
+#define N_PERMISSIONS (sizeof permissions / sizeof *permissions)
+
+bool qd_wasm_permission_parse(qd_str name, uint32_t *bit)
+{
+    for (size_t i = 0; i < N_PERMISSIONS; i++) {
+        if (qd_str_is(name, permissions[i].name)) {
+            *bit = permissions[i].bit;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *qd_wasm_permission_name(uint32_t bit)
+{
+    for (size_t i = 0; i < N_PERMISSIONS; i++)
+        if (permissions[i].bit == bit)
+            return permissions[i].name;
+    return "unknown";
+}
+
+/* ---- what the seam found -------------------------------------------------------------------------------------------
+ */
+
+static qd_wasm_valtype valtype_of(qe_wasm_type t)
+{
+    static const qd_wasm_valtype numbers[] = {[QE_WASM_I32] = QD_WASM_I32,
+                                              [QE_WASM_I64] = QD_WASM_I64,
+                                              [QE_WASM_F32] = QD_WASM_F32,
+                                              [QE_WASM_F64] = QD_WASM_F64};
+    return (size_t)t < sizeof numbers / sizeof *numbers ? numbers[t] : QD_WASM_OTHER;
+}
+
+/* A signature with more parameters than we hold fits no shape and no host function: it is marked by its results. */
+static qd_wasm_signature signature_of(const qe_wasm_item *item)
+{
+    qd_wasm_signature s = {.result = QD_WASM_OTHER};
+    s.n_params = item->n_params > QD_WASM_MAX_PARAMS ? QD_WASM_MAX_PARAMS : (uint32_t)item->n_params;
+    for (uint32_t i = 0; i < s.n_params; i++)
+        s.params[i] = valtype_of(item->params[i]);
+    s.n_results = item->n_params > QD_WASM_MAX_PARAMS || item->n_results > 1 ? 2 : (uint32_t)item->n_results;
+    if (s.n_results == 1)
+        s.result = valtype_of(item->results[0]);
+    return s;
+}
+
+static qd_status inspect(const uint8_t *bytes, size_t n, qe_wasm_info **out, qd_error *err)
+{
+    qe_error error = {0};
+    int rc = qe_wasm_inspect(bytes, n, out, &error);
+    if (rc == QE_OK)
+        return QD_OK;
+    if (rc == QE_ENOMEM)
+        return qd_fail_nomem(err);
+    if (rc == QE_ESYNTAX)
+        return qd_fail(err, QD_EUDF_WASM, "the module is not valid WebAssembly: %s at byte offset %llu", error.message,
+                       (unsigned long long)error.offset);
+    return qd_fail(err, QD_EINTERNAL, "the module cannot be inspected: %s", error.message);
+}
+
+static qd_status find_import(const qe_wasm_item *item, uint32_t granted, const qd_host_function **out, qd_error *err)
+{
+    static const char *const kinds[] = {[QE_WASM_FUNC] = "function",
+                                        [QE_WASM_TABLE] = "table",
+                                        [QE_WASM_MEMORY] = "memory",
+                                        [QE_WASM_GLOBAL] = "global",
+                                        [QE_WASM_TAG] = "tag"};
+    qd_wasm_signature signature = signature_of(item);
+    qd_host_import import = {.module = {item->module, item->module_len}, .name = {item->name, item->name_len}};
+    import.signature = item->kind == QE_WASM_FUNC ? &signature : NULL;
+    import.kind = kinds[item->kind];
+    return qd_host_find(&import, granted, out, err);
+}
+
+static qd_status check_imports(const qe_wasm_info *info, uint32_t granted, qd_error *err)
+{
+    const qe_wasm_item *items;
+    const qd_host_function *found;
+    size_t n = qe_wasm_imports(info, &items);
+    qd_status rc = QD_OK;
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = find_import(&items[i], granted, &found, err);
+    return rc;
+}
+
+qd_status qd_wasm_module_check(const uint8_t *bytes, size_t n, uint32_t granted, qd_error *err)
+{
+    qe_wasm_info *info = NULL;
+    qd_status rc = inspect(bytes, n, &info, err);
+    if (!rc)
+        rc = check_imports(info, granted, err);
+    qe_wasm_info_free(info);
+    return rc;
+}
+
+/* ---- making a module -----------------------------------------------------------------------------------------------
+ */
+
+static qd_status keep_imports(qd_wasm_module *m, const qe_wasm_info *info, qd_error *err)
+{
+    const qe_wasm_item *items;
+    size_t n = qe_wasm_imports(info, &items);
+    m->imports = calloc(n + 1, sizeof *m->imports);
+    m->import_names = calloc(n + 1, sizeof *m->import_names);
+    if (!m->imports || !m->import_names)
+        return qd_fail_nomem(err);
+    for (size_t i = 0; i < n; i++) {
+        qd_status rc = find_import(&items[i], m->permissions, &m->imports[i], err);
+        if (rc)
+            return rc;
+        char name[128];
+        snprintf(name, sizeof name, "%s.%s", m->imports[i]->module, m->imports[i]->name);
+        m->import_names[i] = qd_str_dup(qd_str_of(name));
+        if (!m->import_names[i])
+            return qd_fail_nomem(err);
+        m->n_imports = i + 1;
+    }
+    return QD_OK;
+}
+
+static qd_status keep_exports(qd_wasm_module *m, const qe_wasm_info *info, qd_error *err)
+{
+    const qe_wasm_item *items;
+    size_t n = qe_wasm_exports(info, &items), n_functions = 0;
+    for (size_t i = 0; i < n; i++)
+        n_functions += items[i].kind == QE_WASM_FUNC;
+    m->exports = calloc(n_functions + 1, sizeof *m->exports);
+    if (!m->exports)
+        return qd_fail_nomem(err);
+    for (size_t i = 0; i < n; i++) {
+        if (items[i].kind != QE_WASM_FUNC)
+            continue;
+        qd_wasm_export *e = &m->exports[m->n_exports];
+        e->name = qd_str_dup((qd_str){items[i].name, items[i].name_len});
+        if (!e->name)
+            return qd_fail_nomem(err);
+        e->name_n = items[i].name_len;
+        e->signature = signature_of(&items[i]);
+        m->n_exports++;
+    }
+    qd_wasm_signature s;
+    m->has_initialize = qd_wasm_module_export(m, QD_STR("_initialize"), &s) && s.n_params == 0 && s.n_results == 0;
+    return QD_OK;
+}
+
+static qd_status compile(qd_wasm_module *m, const uint8_t *bytes, size_t n, qd_error *err)
+{
+    int64_t start = qd_clock_mono_ns();
+    wasmtime_error_t *error = wasmtime_module_new(m->engine->wasm, bytes, n, &m->wasm);
+    char text[384];
+    if (error)
+        return qd_fail(err, QD_EUDF_COMPILE, "the module does not compile: %s",
+                       qd_wasm_error_text(error, text, sizeof text));
+    m->compile_ns = qd_clock_mono_ns() - start;
+    return QD_OK;
+}
+
+qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, uint32_t granted, qd_wasm_module **out,
+                             qd_error *err)
+{
+    qe_wasm_info *info = NULL;
+    qd_wasm_module *m = NULL;
+    qd_status rc = inspect(bytes, n, &info, err);
+    if (rc)
+        return rc;
+    m = calloc(1, sizeof *m);
+    if (!m) {
+        rc = qd_fail_nomem(err);
+        goto done;
+    }
+    atomic_init(&m->refs, 1);
+    m->engine = e;
+    qd_wasm_engine_ref(e);
+    m->permissions = granted;
+    m->state = qd_wasm_state_of(bytes, n);
+    qe_wasm_shape shape = qe_wasm_shape_of(info);
+    m->has_start = shape.has_start;
+    m->is_bounded = shape.is_bounded;
+    m->longest_path = shape.longest_path;
+    rc = keep_imports(m, info, err);
+    if (!rc)
+        rc = keep_exports(m, info, err);
+    if (!rc)
+        rc = compile(m, bytes, n, err);
+    if (!rc)
+        *out = QD_TAKE(m);
+done:
+    qd_wasm_module_unref(m);
+    qe_wasm_info_free(info);
+    return rc;
+}
+
+void qd_wasm_module_ref(qd_wasm_module *m)
+{
+    atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+}
+
+void qd_wasm_module_unref(qd_wasm_module *m)
+{
+    if (!m || atomic_fetch_sub(&m->refs, 1) != 1)
+        return;
+    if (m->wasm)
+        wasmtime_module_delete(m->wasm);
+    for (size_t i = 0; i < m->n_imports; i++)
+        free(m->import_names[i]);
+    for (size_t i = 0; i < m->n_exports; i++)
+        free(m->exports[i].name);
+    free(m->import_names);
+    free(m->imports);
+    free(m->exports);
+    qd_wasm_engine_free(m->engine);
+    free(m);
+}
+
+/* ---- questions -----------------------------------------------------------------------------------------------------
+ */
+
+bool qd_wasm_module_export(const qd_wasm_module *m, qd_str name, qd_wasm_signature *out)
+{
+    for (size_t i = 0; i < m->n_exports; i++) {
+        if (qd_str_eq((qd_str){m->exports[i].name, m->exports[i].name_n}, name)) {
+            *out = m->exports[i].signature;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool qd_wasm_module_is_bounded(const qd_wasm_module *m, uint64_t *longest_path)
+{
+    if (m->is_bounded && longest_path)
+        *longest_path = m->longest_path;
+    return m->is_bounded;
+}
+
+const char *qd_wasm_module_import_name(const qd_wasm_module *m, size_t i)
+{
+    return i < m->n_imports ? m->import_names[i] : NULL;
+}
+
+const char *qd_wasm_module_export_name(const qd_wasm_module *m, size_t i)
+{
+    return i < m->n_exports ? m->exports[i].name : NULL;
+}
+
+uint64_t qd_wasm_module_memory_pages(const qd_wasm_module *m)
+{
+    return m->state.memory_pages;
+}
+
+size_t qd_wasm_module_code_bytes(const qd_wasm_module *m)
+{
+    void *start, *end;
+    wasmtime_module_image_range(m->wasm, &start, &end);
+    return (size_t)((char *)end - (char *)start);
+}
+
+int64_t qd_wasm_module_compile_ns(const qd_wasm_module *m)
+{
+    return m->compile_ns;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inside of a program, for this room only. Immutable but for its counts. */
+#ifndef QD_WASM_PROGRAM_IMPL_H
+#define QD_WASM_PROGRAM_IMPL_H
+
+#include <stdatomic.h>
+#include <wasmtime.h>
+
+#include "wasm/program.h"
+
+struct qd_wasm_program {
+    qd_wasm_engine *engine; /* kept by the module */
+    qd_wasm_module *module; /* a reference */
+    wasmtime_instance_pre_t *linked;
+    qd_wasm_signature signature;
+    qd_wasm_shape shape;
+    qd_wasm_limits limits;
+    char *export_name;
+    size_t export_name_n;
+    char *name; /* for errors */
+    atomic_uint refs;
+    uint32_t n_idle; /* under the engine's mutex */
+};
+
+#endif

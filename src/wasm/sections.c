@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wasm/sections.h"
+
+#include "wasm/code.h"
+#include "wasm/module.h"
+
+typedef struct reader {
+    const uint8_t *p, *end;
+} reader;
+
+typedef struct section {
+    uint8_t id;
+    reader body;
+} section;
+
+/* Unsigned LEB128 of at most 64 bits. */
+static bool read_uint(reader *r, uint64_t *out)
+{
+    uint64_t v = 0;
+    for (unsigned shift = 0; shift < 64 && r->p < r->end; shift += 7) {
+        uint8_t byte = *r->p++;
+        v |= (uint64_t)(byte & 0x7f) << shift;
+        if (!(byte & 0x80)) {
+            *out = v;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool read_span(reader *r, reader *out)
+{
+    uint64_t n;
+    if (!read_uint(r, &n) || n > (uint64_t)(r->end - r->p))
+        return false;
+    *out = (reader){r->p, r->p + n};
+    r->p += n;
+    return true;
+}
+
+static bool read_header(const uint8_t *bytes, size_t n, reader *out)
+{
+    static const uint8_t magic[8] = {0, 'a', 's', 'm', 1, 0, 0, 0};
+    if (n < sizeof magic || memcmp(bytes, magic, sizeof magic) != 0)
+        return false;
+    *out = (reader){bytes + sizeof magic, bytes + n};
+    return true;
+}
+
+static bool next_section(reader *r, section *out)
+{
+    if (r->p >= r->end)
+        return false;
+    out->id = *r->p++;
+    return read_span(r, &out->body);
+}
+
+/* The minimum of `limits`: a flags byte, then the numbers. */
+static uint64_t read_minimum(reader *r)
+{
+    uint64_t flags, min = 0, max;
+    if (!read_uint(r, &flags) || !read_uint(r, &min))
+        return 0;
+    if (flags & 1 && !read_uint(r, &max))
+        return 0;
+    return min;
+}
+
+static void look_at_tables(reader r, qd_wasm_state *state)
+{
+    uint64_t count = 0;
+    if (!read_uint(&r, &count) || count == 0)
+        return;
+    state->is_stateless = false;
+    for (uint64_t i = 0; i < count && r.p < r.end; i++) {
+        r.p++; /* element type: one byte in the features that we accept */
+        uint64_t min = read_minimum(&r);
+        if (min > state->table_elements)
+            state->table_elements = min;
+    }
+}
+
+static void look_at_memories(reader r, qd_wasm_state *state)
+{
+    uint64_t count = 0;
+    if (!read_uint(&r, &count) || count == 0)
+        return;
+    state->is_stateless = false;
+    state->has_memory = true;
+    state->memory_pages = read_minimum(&r);
+}
+
+static void look_at_globals(reader r, qd_wasm_state *state)
+{
+    uint64_t count = 0;
+    if (read_uint(&r, &count) && count > 0)
+        state->is_stateless = false;
+}
+
+qd_wasm_state qd_wasm_state_of(const uint8_t *bytes, size_t n)
+{
+    qd_wasm_state state = {.is_stateless = true};
+    reader r;
+    section s;
+    if (!read_header(bytes, n, &r))
+        return (qd_wasm_state){0};
+    while (next_section(&r, &s)) {
+        if (s.id == QD_SECTION_TABLE)
+            look_at_tables(s.body, &state);
+        else if (s.id == QD_SECTION_MEMORY)
+            look_at_memories(s.body, &state);
+        else if (s.id == QD_SECTION_GLOBAL)
+            look_at_globals(s.body, &state);
+    }
+    return state;
+}
+
+bool qd_wasm_custom_section(const uint8_t *bytes, size_t n, const char *name, const uint8_t **data, size_t *data_n)
+{
+    reader r, found;
+    section s;
+    if (!read_header(bytes, n, &r))
+        return false;
+    while (next_section(&r, &s)) {
+        if (s.id != QD_SECTION_CUSTOM || !read_span(&s.body, &found))
+            continue;
+        if (qd_str_is((qd_str){(const char *)found.p, (size_t)(found.end - found.p)}, name)) {
+            *data = s.body.p;
+            *data_n = (size_t)(s.body.end - s.body.p);
+            return true;
+        }
+    }
+    return false;
+}

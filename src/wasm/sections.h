@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A look at a module's sections without validating what is in them: custom sections, and what state instances have.
+ * Takes any bytes; stops at the first that make no sense. */
+#ifndef QD_WASM_SECTIONS_H
+#define QD_WASM_SECTIONS_H
+
+#include "base/str.h"
+
+/* What an instance of the module holds between calls. Meaningful for valid modules only. */
+typedef struct qd_wasm_state {
+    uint64_t memory_pages;   /* initial, 0 without a memory */
+    uint64_t table_elements; /* initial, of the largest table */
+    bool has_memory;
+    /* No memory, global or table of its own: a call leaves nothing behind. */
+    bool is_stateless;
+} qd_wasm_state;
+
+qd_wasm_state qd_wasm_state_of(const uint8_t *bytes, size_t n);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Why a call ended, as a status and a sentence: the reason, and the functions that were active, innermost first. */
+#include <stdio.h>
+
+#include "wasm/instance.h"
+#include "wasm/module_impl.h"
+#include "wasm/program_impl.h"
+
+#define MAX_FRAMES 6
+
+static const char *const reasons[] = {
+    [WASMTIME_TRAP_CODE_STACK_OVERFLOW] = "call stack exhausted",
+    [WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS] = "memory access out of bounds",
+    [WASMTIME_TRAP_CODE_HEAP_MISALIGNED] = "misaligned memory access",
+    [WASMTIME_TRAP_CODE_TABLE_OUT_OF_BOUNDS] = "table access out of bounds",
+    [WASMTIME_TRAP_CODE_INDIRECT_CALL_TO_NULL] = "indirect call to null",
+    [WASMTIME_TRAP_CODE_BAD_SIGNATURE] = "indirect call to a function of another type",
+    [WASMTIME_TRAP_CODE_INTEGER_OVERFLOW] = "integer overflow",
+    [WASMTIME_TRAP_CODE_INTEGER_DIVISION_BY_ZERO] = "integer divide by zero",
+    [WASMTIME_TRAP_CODE_BAD_CONVERSION_TO_INTEGER] = "conversion of a number that does not fit an integer",
+    [WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED] = "unreachable executed",
+    [WASMTIME_TRAP_CODE_INTERRUPT] = "interrupted",
+    [WASMTIME_TRAP_CODE_OUT_OF_FUEL] = "out of fuel",
+};
+#define N_REASONS (sizeof reasons / sizeof *reasons)
+
+static const char *reason_of(wasmtime_trap_code_t code)
+{
+    return code < N_REASONS && reasons[code] ? reasons[code] : "unknown reason";
+}
+
+/* A guest chooses its functions' names: only what prints goes into a message. */
+static void copy_name(const wasm_name_t *name, char *out, size_t size)
+{
+    size_t n = 0;
+    for (; name && n < name->size && n + 1 < size; n++) {
+        unsigned char c = (unsigned char)name->data[n];
+        out[n] = c >= 0x20 && c < 0x7f ? (char)c : '?';
+    }
+    out[n] = 0;
+}
+
+static size_t write_frame(const wasm_frame_t *frame, bool is_first, char *out, size_t size)
+{
+    char name[64];
+    copy_name(wasmtime_frame_func_name(frame), name, sizeof name);
+    int n =
+        snprintf(out, size, "%s%s%sfunc %u, offset 0x%zx%s", is_first ? " at " : ", called by ", name,
+                 *name ? " (" : "", wasm_frame_func_index(frame), wasm_frame_module_offset(frame), *name ? ")" : "");
+    return n > 0 && (size_t)n < size ? (size_t)n : 0;
+}
+
+/* " at score (func 3, offset 0x1f), called by …"; without the driver's frame, the outermost. */
+static void write_frames(const qd_instance *i, const wasm_frame_vec_t *frames, char *out, size_t size)
+{
+    size_t n = frames->size, used = 0;
+    if (n > 0 && i->cols)
+        n--;
+    out[0] = 0;
+    for (size_t k = 0; k < n && k < MAX_FRAMES; k++) {
+        size_t more = write_frame(frames->data[k], k == 0, out + used, size - used);
+        if (more == 0) {
+            out[used] = 0;
+            return;
+        }
+        used += more;
+    }
+    if (n > MAX_FRAMES)
+        snprintf(out + used, size - used, ", …");
+}
+
+/* Wasmtime does not tell us that a guest's memory.grow was refused. When a guest that has grown to half its limit or
+ * more gives up, we take it for the reason; the message gives both. */
+static bool ran_out_of_memory(const qd_instance *i, wasmtime_trap_code_t code, uint64_t *bytes)
+{
+    if (!i->has_memory)
+        return false;
+    *bytes = wasmtime_memory_data_size(i->context, &i->memory);
+    return (code == WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED || code == WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS) &&
+           *bytes > i->memory_first_bytes && *bytes >= i->program->limits.memory_bytes / 2;
+}
+
+static qd_status describe_stop(const qd_instance *i, const char *frames, qd_error *err)
+{
+    switch (i->stop) {
+    case QD_STOP_QUERY_DEADLINE:
+        return qd_fail(err, QD_EUDF_TIMEOUT, "the query's deadline passed while the function ran%s", frames);
+    case QD_STOP_CALL_LIMIT:
+        return qd_fail(err, QD_EUDF_TIMEOUT, "ran longer than its limit of %u ms for one document (limits.call_ms)%s",
+                       i->program->limits.call_ms, frames);
+    case QD_STOP_CANCELED:
+        return qd_fail(err, QD_ECANCELED, "the query was canceled while the function ran");
+    default:
+        return qd_fail(err, QD_EUDF_FAILED, "%s%s", i->stop_text, frames);
+    }
+}
+
+static qd_status describe_trap(const qd_instance *i, wasmtime_trap_code_t code, const char *frames, qd_error *err)
+{
+    uint64_t bytes = 0;
+    if (code == WASMTIME_TRAP_CODE_STACK_OVERFLOW)
+        return qd_fail(err, QD_EUDF_MEMORY, "trap: call stack of %zu KiB exhausted%s",
+                       i->engine->options.max_stack_bytes / 1024, frames);
+    if (ran_out_of_memory(i, code, &bytes))
+        return qd_fail(err, QD_EUDF_MEMORY, "trap: %s with %llu KiB of linear memory in use, of %zu KiB allowed%s",
+                       reason_of(code), (unsigned long long)bytes / 1024, i->program->limits.memory_bytes / 1024,
+                       frames);
+    return qd_fail(err, QD_EUDF_FAILED, "trap: %s%s", reason_of(code), frames);
+}
+
+qd_status qd_trap_describe(qd_instance *i, wasm_trap_t *trap, wasmtime_error_t *error, qd_error *err)
+{
+    wasmtime_trap_code_t code;
+    wasm_frame_vec_t frames;
+    char where[320], text[256];
+    qd_status rc;
+    if (trap)
+        wasm_trap_trace(trap, &frames);
+    else
+        wasmtime_error_wasm_trace(error, &frames);
+    write_frames(i, &frames, where, sizeof where);
+    wasm_frame_vec_delete(&frames);
+
+    if (i->stop != QD_STOP_NONE)
+        rc = describe_stop(i, where, err);
+    else if (trap && wasmtime_trap_code(trap, &code))
+        rc = describe_trap(i, code, where, err);
+    else if (trap)
+        rc = qd_fail(err, QD_EUDF_FAILED, "trap: unknown reason%s", where);
+    else
+        rc = qd_fail(err, QD_EUDF_FAILED, "%s%s", qd_wasm_error_text(QD_TAKE(error), text, sizeof text), where);
+    if (trap)
+        wasm_trap_delete(trap);
+    if (error)
+        wasmtime_error_delete(error);
+    return rc;
+}
