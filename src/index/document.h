@@ -15,6 +15,8 @@
  * for strings that are dates (strict_date_optional_time or yyyy/MM/dd…), else text with a keyword sub-field (ignore_above 256), as OpenSearch does.
  * *out: owned by caller (qe_doc_free). Errors: QD_EMAPPING ("field 'price': cannot read "x" as integer …"), QD_EPARSE with line and column. */
 qd_status qd_document_parse(const qd_mapping *m, qd_str source, qe_doc **out, json_t **additions, qd_error *err);
+/* The same for a document whose id is known, so that messages can name it. */
+qd_status qd_document_parse_named(const qd_mapping *m, qd_str id, qd_str source, qe_doc **out, json_t **additions, qd_error *err);
 
 /* Shared with queries and functions: one JSON scalar as a value of a field's type. */
 bool qd_date_parse(qd_str s, int64_t *out_ms); /* strict_date_optional_time, else epoch_millis in digits */

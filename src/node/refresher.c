@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One thread refreshes the indices whose interval has passed since something was written to them. With nothing to do it sleeps until it is
+ * woken; an idle node costs nothing. */
+#include <signal.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "node/node_internal.h"
+
+#define NS_PER_S INT64_C(1000000000)
+
+/* Refreshes what is due; answers when the next index will be. */
+static int64_t refresh_due(qd_node *n)
+{
+    qd_index **indices = NULL;
+    size_t count = 0;
+    int64_t next = INT64_MAX;
+    if (qd_node_all(n, &indices, &count, NULL) != QD_OK)
+        return qd_clock_mono_ns() + NS_PER_S; /* no memory: try again a little later */
+    for (size_t i = 0; i < count; i++) {
+        qd_error err = QD_ERROR_INIT;
+        int64_t due = qd_index_refresh_due_ns(indices[i]);
+        if (due <= qd_clock_mono_ns()) {
+            (void)qd_index_refresh(indices[i], &err); /* a failure is logged and kept by the index itself */
+            due = qd_index_refresh_due_ns(indices[i]);
+        }
+        next = due < next ? due : next;
+    }
+    qd_node_release(indices, count);
+    return next;
+}
+
+static void sleep_until(qd_refresher *r, int64_t due_ns)
+{
+    struct timespec until = {(time_t)(due_ns / NS_PER_S), (long)(due_ns % NS_PER_S)};
+    pthread_mutex_lock(&r->mutex);
+    int rc = 0;
+    while (!r->has_news && !r->is_stopping && rc == 0)
+        rc = due_ns == INT64_MAX ? pthread_cond_wait(&r->wake, &r->mutex) : pthread_cond_timedwait(&r->wake, &r->mutex, &until);
+    r->has_news = false;
+    pthread_mutex_unlock(&r->mutex);
+}
+
+static bool is_stopping(qd_refresher *r)
+{
+    pthread_mutex_lock(&r->mutex);
+    bool stopping = r->is_stopping;
+    pthread_mutex_unlock(&r->mutex);
+    return stopping;
+}
+
+static void *run(void *arg)
+{
+    qd_node *n = arg;
+    pthread_setname_np(pthread_self(), "refresh");
+    while (!is_stopping(&n->refresher))
+        sleep_until(&n->refresher, refresh_due(n));
+    return NULL;
+}
+
+qd_status qd_refresher_start(qd_node *n, qd_error *err)
+{
+    qd_refresher *r = &n->refresher;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals to the process are for the main thread */
+    int rc = pthread_create(&r->thread, NULL, run, n);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc != 0)
+        return qd_fail(err, QD_ENOMEM, "cannot start the refresh thread: %s", strerror(rc));
+    r->is_running = true;
+    return QD_OK;
+}
+
+void qd_refresher_stop(qd_node *n)
+{
+    qd_refresher *r = &n->refresher;
+    if (!r->is_running)
+        return;
+    pthread_mutex_lock(&r->mutex);
+    r->is_stopping = true;
+    pthread_cond_signal(&r->wake);
+    pthread_mutex_unlock(&r->mutex);
+    pthread_join(r->thread, NULL);
+    r->is_running = false;
+}
+
+void qd_refresher_wake(qd_node *n)
+{
+    qd_refresher *r = &n->refresher;
+    pthread_mutex_lock(&r->mutex);
+    r->has_news = true;
+    pthread_cond_signal(&r->wake);
+    pthread_mutex_unlock(&r->mutex);
+}
