@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Resolving the functions of a query: each name once, at the start, so that one query never mixes two versions. */
+#ifndef QD_QUERY_FUNCTIONS_H
+#define QD_QUERY_FUNCTIONS_H
+
+#include "query/run.h"
+
+/* Fills in the bindings of run->uses. Errors: QD_EUDF_NOTFOUND, QD_EUDF_PARAMS with the clause's line and column. */
+qd_status qd_functions_resolve(qd_run *run, qd_error *err);
+/* Drops bindings, and with them the functions. */
+void qd_functions_release(qd_run *run);
+
+#endif
