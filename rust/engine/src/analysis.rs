@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The analyzer "standard": words by UAX #29 as Lucene's StandardTokenizer finds them, in lower case, 255 UTF-16 units at most.
+//! The analyzer "standard": words by UAX #29 as Lucene's StandardTokenizer finds them, in lower case, 255 UTF-16 units
+//! at most.
 //!
-//! Most text is ASCII, for which a table and a few comparisons decide. From a byte that is not ASCII on, up to the next blank, the
-//! rules of Unicode decide (unicode-segmentation), and [`crate::analysis::unicode`] keeps what Lucene counts as a word.
+//! Most text is ASCII, for which a table and a few comparisons decide. From a byte that is not ASCII on, up to the next
+//! blank, the rules of Unicode decide (unicode-segmentation), and [`crate::analysis::unicode`] keeps what Lucene counts
+//! as a word.
 
 use std::collections::VecDeque;
 use std::ffi::{c_char, c_void};
@@ -93,7 +95,8 @@ fn scan(bytes: &[u8], from: usize) -> Scan {
     }
 }
 
-/// The end of the word that begins at `start`, and whether it has a letter or digit; `None` when it meets a byte that is not ASCII.
+/// The end of the word that begins at `start`, and whether it has a letter or digit; `None` when it meets a byte that
+/// is not ASCII.
 fn scan_word(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
     let mut at = start;
     let mut last = Class::Other;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `qe_query_blocks`: a query whose documents pass through C in blocks.
 //!
-//! Two ways of driving it. As the root, or right under another such query, it is pushed: the inner weight runs to its end, its
-//! documents are gathered and handed to C block by block ([`BlocksWeight::drive`]). Anywhere else it is pulled: a scorer that
-//! keeps one block of survivors ahead ([`BlocksScorer`]). Documents that are deleted never reach C, in either way.
+//! Two ways of driving it. As the root, or right under another such query, it is pushed: the inner weight runs to its
+//! end, its documents are gathered and handed to C block by block ([`BlocksWeight::drive`]). Anywhere else it is
+//! pulled: a scorer that keeps one block of survivors ahead ([`BlocksScorer`]). Documents that are deleted never reach
+//! C, in either way.
 
 use std::cmp::Ordering;
 use std::ffi::c_void;
@@ -283,8 +284,8 @@ impl Weight for BlocksWeight {
     }
 }
 
-/// The pulled way. `docs[at..]` are survivors not yet consumed; the inner scorer stands on the first document after the block,
-/// unless it is in danger: then only `seek_danger` with a greater target may follow, for it as for this scorer.
+/// The pulled way. `docs[at..]` are survivors not yet consumed; the inner scorer stands on the first document after the
+/// block, unless it is in danger: then only `seek_danger` with a greater target may follow, for it as for this scorer.
 struct BlocksScorer {
     inner: Box<dyn Scorer>,
     inner_in_danger: bool,

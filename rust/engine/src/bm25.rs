@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! BM25 as Lucene 10 has it, on Tantivy's scorers.
 //!
-//! Tantivy takes the number of documents of the index for N and multiplies scores by (k1 + 1). Lucene counts the documents that have
-//! the field (deleted ones included, until a merge drops them), takes the average length over these, and has no such factor. So
-//! each term gets a statistics provider of its own and a boost that takes the factor out again. The scorers stay Tantivy's, so that
-//! boolean queries recognize them and keep their fast paths.
+//! Tantivy takes the number of documents of the index for N and multiplies scores by (k1 + 1). Lucene counts the
+//! documents that have the field (deleted ones included, until a merge drops them), takes the average length over
+//! these, and has no such factor. So each term gets a statistics provider of its own and a boost that takes the factor
+//! out again. The scorers stay Tantivy's, so that boolean queries recognize them and keep their fast paths.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +40,8 @@ impl FieldStats {
         let count = match info.kind {
             Kind::Text => docs_with_tokens(reader, info.field)?,
             _ if info.has_column => docs_with_value(reader, &info.column)?,
-            // Without a column nothing tells; a field with one value per document has as many documents as terms in all.
+            // Without a column nothing tells; a field with one value per document has as many documents as terms in
+            // all.
             _ => reader.inverted_index(info.field)?.total_num_tokens().min(u64::from(reader.max_doc())),
         };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, count);
@@ -120,9 +121,9 @@ impl TermWeight {
 
     /// By which factor a document's score may exceed the maximum that is stored for its block of postings.
     ///
-    /// Tantivy stores for each block the (length, frequency) pair that scores highest with the average length it knew then: the
-    /// segment's tokens by all its documents. With another average another pair may be the best, but by no more than the quotient
-    /// of the two averages, since k1 (1 - b + b dl / average) changes by no more than that.
+    /// Tantivy stores for each block the (length, frequency) pair that scores highest with the average length it knew
+    /// then: the segment's tokens by all its documents. With another average another pair may be the best, but by no
+    /// more than the quotient of the two averages, since k1 (1 - b + b dl / average) changes by no more than that.
     pub fn pruning_slack(&self) -> Score {
         self.slack
     }

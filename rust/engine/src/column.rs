@@ -21,6 +21,18 @@ enum Values {
     Str(StrColumn),
 }
 
+impl Values {
+    fn is_empty(&self) -> bool {
+        let values = match self {
+            Values::I64(column) => column.values.num_vals(),
+            Values::F64(column) => column.values.num_vals(),
+            Values::Bool(column) => column.values.num_vals(),
+            Values::Str(column) => column.ords().values.num_vals(),
+        };
+        values == 0
+    }
+}
+
 pub struct QeColumn {
     kind: Kind,
     values: Values,
@@ -51,7 +63,12 @@ fn open(s: &QeSearcher, segment: usize, field: u32) -> Result<Option<QeColumn>> 
         Kind::F64 => columns.column_opt::<f64>(name)?.map(Values::F64),
         Kind::Bool => columns.column_opt::<bool>(name)?.map(Values::Bool),
     };
-    Ok(values.map(|values| QeColumn { kind, values, max_doc: reader.max_doc(), text: String::new() }))
+    Ok(values.filter(|values| !values.is_empty()).map(|values| QeColumn {
+        kind,
+        values,
+        max_doc: reader.max_doc(),
+        text: String::new(),
+    }))
 }
 
 /// A 64-bit place for a value in C's array: what is read there first may be another type of the same size.

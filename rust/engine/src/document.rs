@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Documents under construction.
 //!
-//! What a document may hold depends on the index that it goes to, which only `qe_index_add` knows; a wrong value would stop
-//! Tantivy's indexing thread. So each value is noted beside the document and checked before it is handed over.
+//! What a document may hold depends on the index that it goes to, which only `qe_index_add` knows; a wrong value would
+//! stop Tantivy's indexing thread. So each value is noted beside the document and checked before it is handed over.
 
 use std::ffi::c_char;
 

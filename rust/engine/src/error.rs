@@ -111,7 +111,8 @@ fn read_message(error: &OpenReadError) -> String {
 /// Thrown by `stop_search` to leave Tantivy's loops, which know no other way out; never reported as a panic.
 struct SearchStopped;
 
-/// Unwinds out of a running `Weight::for_each…`; the enclosing [`guard`] turns it into QE_ESTOPPED. The panic hook is not run.
+/// Unwinds out of a running `Weight::for_each…`; the enclosing [`guard`] turns it into QE_ESTOPPED. The panic hook is
+/// not run.
 pub fn stop_search() -> ! {
     std::panic::resume_unwind(Box::new(SearchStopped))
 }

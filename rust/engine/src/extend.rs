@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Growing the schema of an index that has segments.
 //!
-//! Tantivy's schema is fixed when an index is created, but fields that stand after all others are harmless to old segments, which
-//! answer that they have no such terms and columns. Merging alone insists on norms for every text field. So the norms file of each
-//! segment is replaced by one that has zeros (no tokens) for the new text fields besides what it had, which the old schema reads as
-//! well; then the longer schema is put in place by one rename. A crash between any two steps leaves a valid index.
+//! Tantivy's schema is fixed when an index is created, but fields that stand after all others are harmless to old
+//! segments, which answer that they have no such terms and columns. Merging alone insists on norms for every text
+//! field. So the norms file of each segment is replaced by one that has zeros (no tokens) for the new text fields
+//! besides what it had, which the old schema reads as well; then the longer schema is put in place by one rename. A
+//! crash between any two steps leaves a valid index.
 
 use std::ffi::c_int;
 use std::path::Path;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The writing side: create, open, add, delete, commit, close.
 //!
-//! One indexing thread, so that within a segment documents stand in the order of `_seq_no` and segments do not overlap in it;
-//! merges keep to that (merge.rs). Functions take `&QeIndex` and lock inside: a refresh may open a searcher while a write runs.
+//! One indexing thread, so that within a segment documents stand in the order of `_seq_no` and segments do not overlap
+//! in it; merges keep to that (merge.rs). Functions take `&QeIndex` and lock inside: a refresh may open a searcher
+//! while a write runs.
 
 use std::ffi::{c_char, c_int};
 use std::fs::File;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a wasm module is made of, found without Wasmtime.
 //!
-//! The bytes are hostile: everything is validated first, nothing recurses, and what is kept is bounded by the size of the module
-//! (signatures are kept once per type, however many exports share one).
+//! The bytes are hostile: everything is validated first, nothing recurses, and what is kept is bounded by the size of
+//! the module (signatures are kept once per type, however many exports share one).
 
 use std::ffi::{c_char, c_int};
 
@@ -310,7 +310,20 @@ impl Inspector {
     }
 }
 
+/// The first mistakes that people make get a sentence of their own.
+fn check_header(bytes: &[u8]) -> Result<()> {
+    let refused = |message: &str| Err(Failure::new(QE_ESYNTAX, message));
+    if !bytes.starts_with(b"\0asm") {
+        return refused("not a wasm module: it does not begin with the bytes 00 61 73 6d");
+    }
+    if Parser::is_component(bytes) {
+        return refused("a WebAssembly component, where a core module is needed");
+    }
+    Ok(())
+}
+
 fn inspect(bytes: &[u8]) -> Result<QeWasmInfo> {
+    check_header(bytes)?;
     let mut validator = Validator::new_with_features(WasmFeatures::WASM2);
     let mut inspector = Inspector::new();
     let mut allocations = FuncValidatorAllocations::default();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! JSON as a stream of events: serde reads, C hears.
 //!
-//! Strings are passed on as serde lends them; the only memory is its scratch space for one string with escapes, which is no longer
-//! than the text. Depth is bounded twice: by the caller's limit and by serde_json's own (127).
+//! Strings are passed on as serde lends them; the only memory is its scratch space for one string with escapes, which
+//! is no longer than the text. Depth is bounded twice: by the caller's limit and by serde_json's own (127).
 
 use std::ffi::{c_char, c_int, c_void};
 use std::fmt;

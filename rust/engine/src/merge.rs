@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which segments become one.
 //!
-//! (segment, doc) is the order of writing, so only neighbours in `_seq_no` may be merged. Tantivy's own scheduling shows its policy
-//! neither the segments that are being merged nor their order, so it is switched off and merges are started from here, after each
-//! commit: levels by live documents, the oldest first, as Lucene's LogDocMergePolicy has it.
+//! (segment, doc) is the order of writing, so only neighbours in `_seq_no` may be merged. Tantivy's own scheduling
+//! shows its policy neither the segments that are being merged nor their order, so it is switched off and merges are
+//! started from here, after each commit: levels by live documents, the oldest first, as Lucene's LogDocMergePolicy has
+//! it.
 
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
 
 use tantivy::index::{SegmentId, SegmentMeta};
 use tantivy::indexer::NoMergePolicy;
@@ -112,7 +114,7 @@ impl Merger {
 
     pub fn wait(&mut self) {
         for merge in self.running.drain(..) {
-            let _ = merge.result.wait();
+            let _ = block_on(merge.result);
         }
     }
 
@@ -147,9 +149,29 @@ impl Merger {
             }
         }
         for merge in self.running.drain(..) {
-            merge.result.wait()?;
+            block_on(merge.result)?;
         }
         Ok(())
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+/// Waits for a merge. `FutureResult::wait` refuses to, once it has been polled.
+fn block_on<T>(mut result: FutureResult<T>) -> tantivy::Result<T> {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(outcome) = Pin::new(&mut result).poll(&mut context) {
+            return outcome;
+        }
+        std::thread::park();
     }
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Field definitions of C and their Tantivy schema.
 //!
-//! The first four Tantivy fields are the index's own; field id `n` of C is Tantivy's field `n + OWN_FIELDS`. A Tantivy name is a
-//! letter for the kind, a colon, and the path: Tantivy has no type that tells a date in milliseconds from a long, and the prefix
-//! keeps the paths of users apart from the own fields.
+//! The first four Tantivy fields are the index's own; field id `n` of C is Tantivy's field `n + OWN_FIELDS`. A Tantivy
+//! name is a letter for the kind, a colon, and the path: Tantivy has no type that tells a date in milliseconds from a
+//! long, and the prefix keeps the paths of users apart from the own fields.
 
 use std::ffi::{c_char, c_int};
 

@@ -92,7 +92,8 @@ impl Weight for ConstantWeight {
     }
 }
 
-/// Turns a tree of queries into weights. Boosts are handed down to the leaves, so that boolean weights see plain term scorers.
+/// Turns a tree of queries into weights. Boosts are handed down to the leaves, so that boolean weights see plain term
+/// scorers.
 struct Builder<'a> {
     searcher: &'a QeSearcher,
     wants_scores: bool,

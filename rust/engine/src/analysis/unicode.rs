@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Words in text that is not ASCII: the segments of UAX #29 that Lucene's StandardTokenizer keeps, with its three departures from
-//! today's Unicode: a colon still joins letters (as up to Unicode 15.0), runs of South East Asian letters stay together, and emoji
-//! are words.
+//! Words in text that is not ASCII: the segments of UAX #29 that Lucene's StandardTokenizer keeps, with its three
+//! departures from today's Unicode: a colon still joins letters (as up to Unicode 15.0), runs of South East Asian
+//! letters stay together, and emoji are words.
 
 use std::collections::VecDeque;
 
@@ -110,7 +110,8 @@ fn is_in(table: &[Range], c: char) -> bool {
     table.get(i).is_some_and(|r| r.0 <= c)
 }
 
-/// Line_Break=Complex_Context: Thai, Lao, Myanmar, Tai Le, New Tai Lue, Khmer, Tai Tham, Ahom and their extensions; no digits.
+/// Line_Break=Complex_Context: Thai, Lao, Myanmar, Tai Le, New Tai Lue, Khmer, Tai Tham, Ahom and their extensions; no
+/// digits.
 const SOUTH_EAST_ASIAN: &[Range] = &[
     (0x0E01, 0x0E3A),
     (0x0E40, 0x0E4E),

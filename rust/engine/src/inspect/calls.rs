@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How long a module can run at most, from its call graph.
 //!
-//! Without loops each instruction of a function runs at most once per call, so a call costs at most its instructions and the
-//! calls among them. Calls may still double from function to function, which is why the sum saturates rather than overflows.
+//! Without loops each instruction of a function runs at most once per call, so a call costs at most its instructions
+//! and the calls among them. Calls may still double from function to function, which is why the sum saturates rather
+//! than overflows.
 
 use wasmparser::{FunctionBody, Operator};
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fixture.h"
+
+#include <string.h>
+
+static qe_column *open_column(fixture *f, uint32_t field)
+{
+    qe_column *c = NULL;
+    assert_qe_ok(qe_column_open(f->searcher, 0, field, &c, &f->err), &f->err);
+    return c;
+}
+
+static void test_column__full__batch_of_first_values(void **state)
+{
+    fixture *f = *state;
+    static uint32_t docs[1000];
+    static double price[1000];
+    static int64_t count[1000];
+    static uint8_t valid[1000];
+    bool all = false;
+    for (int i = 0; i < 2000; i++)
+        fixture_add(f, NULL, "a", i - 1000, i * 0.5);
+    fixture_refresh(f);
+    for (uint32_t i = 0; i < 1000; i++)
+        docs[i] = i * 2 + 1;
+    qe_column *prices = open_column(f, PRICE), *counts = open_column(f, COUNT);
+    assert_int_equal(qe_column_kind(prices), QE_F64);
+    assert_int_equal(qe_column_kind(counts), QE_I64);
+    assert_true(qe_column_f64(prices, 1000, docs, price, valid, &all) && all && valid[999] == 1);
+    assert_true(price[0] == 0.5 && price[999] == 999.5);
+    assert_true(qe_column_i64(prices, 1000, docs, count, valid, NULL) && count[999] == 999);
+    assert_true(qe_column_i64(counts, 1000, docs, count, valid, &all) && all && count[0] == -999);
+    assert_true(qe_column_f64(counts, 1000, docs, price, valid, &all) && price[0] == -999);
+    uint64_t ords[1];
+    assert_false(qe_column_ords(counts, 1, docs, ords, valid, &all));
+    const char *p = NULL;
+    size_t n = 0;
+    assert_qe_failed(qe_column_ord_str(counts, 0, &p, &n, &f->err), &f->err, QE_EINVAL,
+                     "the column holds numbers, which have no ordinals");
+    qe_column_free(prices);
+    qe_column_free(counts);
+
+    qe_column *seq_no = open_column(f, QE_FIELD_SEQ_NO), *version = open_column(f, QE_FIELD_VERSION);
+    assert_true(qe_column_i64(seq_no, 1000, docs, count, valid, &all) && all && count[3] == 7);
+    assert_true(qe_column_i64(version, 1000, docs, count, valid, &all) && all && count[3] == 1);
+    qe_column_free(seq_no);
+    qe_column_free(version);
+}
+
+static void add_values(fixture *f, size_t n, const int64_t *counts, const bool *flag, const char *tags)
+{
+    char id[2] = {(char)('a' + f->next_seq_no), 0};
+    qe_doc *doc = qe_doc_new();
+    for (size_t i = 0; i < n; i++)
+        qe_doc_add_i64(doc, COUNT, counts[i]);
+    if (flag)
+        qe_doc_add_bool(doc, OK_, *flag);
+    for (; tags && *tags; tags++)
+        qe_doc_add_str(doc, TAG, tags, 1);
+    fixture_add_doc(f, doc, id, "{}");
+}
+
+static void test_column__optional_and_multivalued__validity_and_all_values(void **state)
+{
+    fixture *f = *state;
+    const uint32_t docs[] = {0, 1, 2, 3};
+    int64_t out[4];
+    double real[4];
+    uint8_t valid[4];
+    bool all = true;
+    add_values(f, 2, (int64_t[]){30, 10}, NULL, "cab");
+    add_values(f, 0, NULL, &(bool){true}, NULL);
+    add_values(f, 1, (int64_t[]){INT64_MIN}, &(bool){false}, "b");
+    add_values(f, 3, (int64_t[]){3, 1, 2}, NULL, "b");
+    fixture_refresh(f);
+
+    qe_column *count = open_column(f, COUNT);
+    assert_true(qe_column_i64(count, 4, docs, out, valid, &all));
+    assert_false(all);
+    assert_memory_equal(valid, ((uint8_t[]){1, 0, 1, 1}), 4);
+    assert_true(out[0] == 30 && out[1] == 0 && out[2] == INT64_MIN && out[3] == 3);
+    assert_int_equal(qe_column_count(count, 3), 3);
+    assert_int_equal(qe_column_count(count, 1), 0);
+    assert_int_equal(qe_column_count(count, 4000), 0);
+    int64_t v = 0;
+    assert_true(qe_column_nth_i64(count, 3, 2, &v) && v == 2);
+    assert_false(qe_column_nth_i64(count, 3, 3, &v));
+    assert_true(qe_column_nth_f64(count, 0, 1, real) && real[0] == 10);
+    qe_column_free(count);
+
+    qe_column *ok = open_column(f, OK_);
+    assert_int_equal(qe_column_kind(ok), QE_BOOL);
+    assert_true(qe_column_f64(ok, 4, docs, real, valid, &all));
+    assert_memory_equal(valid, ((uint8_t[]){0, 1, 1, 0}), 4);
+    assert_true(real[1] == 1 && real[2] == 0);
+    qe_column_free(ok);
+
+    assert_null(open_column(f, WHEN));
+    qe_column *none = NULL;
+    assert_qe_failed(qe_column_open(f->searcher, 0, BODY, &none, &f->err), &f->err, QE_EINVAL,
+                     "field 'body' has no column");
+    assert_qe_failed(qe_column_open(f->searcher, 0, 50, &none, &f->err), &f->err, QE_EINVAL,
+                     "field id 50: the index has only 6 fields");
+}
+
+static void test_column__strings__ordinals_in_order(void **state)
+{
+    fixture *f = *state;
+    const uint32_t docs[] = {0, 1, 2};
+    uint64_t ords[3];
+    uint8_t valid[3];
+    bool all = true;
+    const char *p = NULL;
+    size_t n = 0;
+    add_values(f, 0, NULL, NULL, "z");
+    add_values(f, 0, NULL, NULL, NULL);
+    add_values(f, 0, NULL, NULL, "bz");
+    fixture_refresh(f);
+    qe_column *tag = open_column(f, TAG);
+    assert_int_equal(qe_column_kind(tag), QE_KEYWORD);
+    assert_true(qe_column_ords(tag, 3, docs, ords, valid, &all));
+    assert_false(all);
+    assert_memory_equal(valid, ((uint8_t[]){1, 0, 1}), 3);
+    assert_true(ords[0] > ords[2]);
+    assert_qe_ok(qe_column_ord_str(tag, ords[0], &p, &n, &f->err), &f->err);
+    assert_true(n == 1 && *p == 'z');
+    assert_int_equal(qe_column_count(tag, 2), 2);
+    uint64_t ord = 9;
+    assert_true(qe_column_nth_ord(tag, 2, 1, &ord) && ord == ords[0]);
+    double d = 0;
+    assert_false(qe_column_f64(tag, 3, docs, (double[3]){0}, valid, NULL));
+    assert_false(qe_column_nth_f64(tag, 0, 0, &d));
+    assert_qe_failed(qe_column_ord_str(tag, 2, &p, &n, &f->err), &f->err, QE_EINVAL,
+                     "ordinal 2: the column has only 2");
+    qe_column_free(tag);
+}
+
+#define test(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        test(test_column__full__batch_of_first_values),
+        test(test_column__optional_and_multivalued__validity_and_all_values),
+        test(test_column__strings__ordinals_in_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
