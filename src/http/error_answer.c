@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/error_answer.h"
+
+bool qd_error_answer_is_api(qd_str path)
+{
+    return qd_str_starts(path, "/api/v1/");
+}
+
+/* The text between the first "[" and the next "]" of a message: "no such index [x]". */
+static qd_str bracketed(const char *message)
+{
+    const char *open = strchr(message, '['), *close = open ? strchr(open, ']') : NULL;
+    return close ? (qd_str){open + 1, (size_t)(close - open - 1)} : QD_STR("");
+}
+
+static void write_cause(qd_json *w, const qd_error *err)
+{
+    qd_json_kv_z(w, "type", qd_status_describe(err->code)->search_type);
+    qd_json_kv_z(w, "reason", err->message);
+    if (err->line) {
+        qd_json_kv_i64(w, "line", err->line);
+        qd_json_kv_i64(w, "col", err->column);
+    }
+    if (err->code == QD_EINDEX_NOTFOUND) {
+        qd_str index = err->field[0] ? qd_str_of(err->field) : bracketed(err->message);
+        qd_json_key(w, "index");
+        qd_json_str(w, index);
+        qd_json_key(w, "resource.id");
+        qd_json_str(w, index);
+        qd_json_kv_z(w, "resource.type", "index_or_alias");
+        qd_json_kv_z(w, "index_uuid", "_na_");
+    }
+}
+
+static void write_search_shape(qd_json *w, const qd_error *err, int http_status)
+{
+    qd_json_begin_object(w);
+    qd_json_key(w, "error");
+    qd_json_begin_object(w);
+    qd_json_key(w, "root_cause");
+    qd_json_begin_array(w);
+    qd_json_begin_object(w);
+    write_cause(w, err);
+    qd_json_end_object(w);
+    qd_json_end_array(w);
+    write_cause(w, err);
+    qd_json_end_object(w);
+    qd_json_kv_i64(w, "status", http_status);
+    qd_json_end_object(w);
+}
+
+/* What never reached a handler is told in one string, as OpenSearch's router does. */
+static void write_router_shape(qd_json *w, const qd_error *err, int http_status)
+{
+    qd_json_begin_object(w);
+    qd_json_kv_z(w, "error", err->message);
+    if (err->code != QD_EINVAL)
+        qd_json_kv_i64(w, "status", http_status);
+    qd_json_end_object(w);
+}
+
+/* Cuts what stands between `before` and `after` out of a message; "" when it is not there. */
+static qd_str between(const char *message, const char *before, const char *after)
+{
+    const char *start = strstr(message, before);
+    start = start ? start + strlen(before) : NULL;
+    const char *end = start ? strstr(start, after) : NULL;
+    return end ? (qd_str){start, (size_t)(end - start)} : QD_STR("");
+}
+
+/* A failed call's message is made in one place (udf/runner.c): "function 'n@v', document 'id': reason". */
+static void write_call_details(qd_json *w, const qd_error *err)
+{
+    qd_str label = between(err->message, "function '", "'");
+    const char *at = label.n ? memchr(label.p, '@', label.n) : NULL;
+    if (!at)
+        return;
+    qd_json_key(w, "function");
+    qd_json_str(w, (qd_str){label.p, (size_t)(at - label.p)});
+    qd_json_key(w, "version");
+    qd_json_str(w, (qd_str){at + 1, label.n - (size_t)(at - label.p) - 1});
+    qd_str document = between(label.p, "', document '", "': ");
+    if (document.n == 0)
+        return;
+    qd_json_key(w, "document");
+    qd_json_str(w, document);
+    qd_json_kv_z(w, "reason", document.p + document.n + 3);
+}
+
+static void write_details(qd_json *w, const qd_request *rq, const qd_error *err)
+{
+    if (err->field[0])
+        qd_json_kv_z(w, "field", err->field);
+    if (err->line) {
+        qd_json_kv_i64(w, "line", err->line);
+        qd_json_kv_i64(w, "column", err->column);
+    }
+    if (err->code == QD_EUDF_NOTFOUND && rq->route) {
+        qd_str version = qd_request_arg(rq, 1);
+        qd_request_str(rq, "version", &version);
+        qd_json_key(w, "name");
+        qd_json_str(w, qd_request_arg(rq, 0));
+        qd_json_key(w, "version");
+        if (version.n)
+            qd_json_str(w, version);
+        else
+            qd_json_null(w);
+    }
+    if (err->code == QD_EUDF_FAILED || err->code == QD_EUDF_TIMEOUT || err->code == QD_EUDF_MEMORY)
+        write_call_details(w, err);
+}
+
+static void write_api_shape(qd_json *w, const qd_request *rq, const qd_error *err)
+{
+    qd_json_begin_object(w);
+    qd_json_key(w, "error");
+    qd_json_begin_object(w);
+    qd_json_kv_z(w, "code", qd_status_describe(err->code)->api_code);
+    qd_json_kv_z(w, "message", err->message);
+    qd_json_key(w, "details");
+    qd_json_begin_object(w);
+    write_details(w, rq, err);
+    qd_json_end_object(w);
+    qd_json_end_object(w);
+    qd_json_end_object(w);
+}
+
+/* A path that no route has: 404 in the functions API; OpenSearch answers 400. */
+static qd_error as_not_found(const qd_error *err)
+{
+    qd_error out = *err;
+    out.code = QD_ENOTFOUND;
+    return out;
+}
+
+void qd_error_answer(qd_request *rq, const qd_error *err, int http_status)
+{
+    qd_error seen = *err;
+    bool is_api = qd_error_answer_is_api(rq->uri.path);
+    qd_header allow = {0};
+    if (err->code == QD_EMETHOD && rq->n_headers)
+        allow = rq->headers[0];
+    qd_request_restart_answer(rq);
+    if (allow.name)
+        qd_request_add_header(rq, allow.name, allow.value);
+    if (is_api && !rq->route && err->code == QD_EINVAL)
+        seen = as_not_found(err);
+    rq->http_status = http_status ? http_status : qd_status_describe(seen.code)->http_status;
+    if (seen.code == QD_EBUSY)
+        qd_request_add_header(rq, "Retry-After", "1");
+    if (is_api)
+        write_api_shape(&rq->json, rq, &seen);
+    else if (!rq->route)
+        write_router_shape(&rq->json, &seen, rq->http_status);
+    else
+        write_search_shape(&rq->json, &seen, rq->http_status);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The routes table: every call that the daemon answers is a row here. */
+#include "http/api.h"
+#include "http/server_impl.h"
+
+/* Accepted and without effect on one node: clients send them by habit. */
+#define ADMIN   "timeout master_timeout cluster_manager_timeout "
+#define INDICES "ignore_unavailable allow_no_indices expand_wildcards "
+#define SEARCH                                                                                                         \
+    INDICES                                                                                                            \
+    "from size track_total_hits rest_total_hits_as_int timeout request_cache search_type preference typed_keys "       \
+    "batched_reduce_size ccs_minimize_roundtrips max_concurrent_shard_requests pre_filter_shard_size q sort "          \
+    "_source _source_includes _source_excludes"
+#define HEALTH                                                                                                         \
+    "wait_for_status wait_for_no_relocating_shards wait_for_no_initializing_shards wait_for_active_shards "            \
+    "wait_for_nodes level local"
+#define WRITE    "refresh timeout wait_for_active_shards "
+#define UDF_LIST "name tag category author language q page size"
+
+const qd_route QD_ROUTES[] = {
+    {QD_GET, "/", QD_WORK_INLINE, QD_BODY_NONE, qd_api_root, "root", "", "Name, version and identity of the node."},
+    {QD_GET, "/metrics", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_metrics, "metrics", "", "Counters as Prometheus text."},
+    {QD_GET, "/_cluster/health", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_cluster_health, "health", ADMIN HEALTH,
+     "Health of the node: green when it answers."},
+    {QD_GET, "/_cluster/health/{index}", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_cluster_health, "health",
+     ADMIN INDICES HEALTH, "Health of indices."},
+    {QD_GET, "/_nodes", QD_WORK_INLINE, QD_BODY_NONE, qd_api_nodes, "nodes", "timeout flat_settings",
+     "The nodes: this one."},
+    {QD_GET, "/_nodes/{metric}", QD_WORK_INLINE, QD_BODY_NONE, qd_api_nodes, "nodes", "timeout flat_settings",
+     "The nodes: this one."},
+
+    {QD_PUT, "/{index}", QD_WORK_ADMIN, QD_BODY_JSON, qd_api_index_create, "index_create",
+     ADMIN "wait_for_active_shards", "Creates an index with settings and mappings."},
+    {QD_GET, "/{index}", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_index_get, "index_get", ADMIN INDICES "local",
+     "Settings and mappings of indices."},
+    {QD_HEAD, "/{index}", QD_WORK_INLINE, QD_BODY_NONE, qd_api_index_exists, "index_exists", INDICES "local",
+     "Is there such an index?"},
+    {QD_DELETE, "/{index}", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_index_delete, "index_delete", ADMIN INDICES,
+     "Deletes indices, by their names."},
+    {QD_GET, "/_mapping", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_mapping_get, "mapping_get", ADMIN INDICES "local",
+     "Mappings of all indices."},
+    {QD_GET, "/{index}/_mapping", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_mapping_get, "mapping_get", ADMIN INDICES "local",
+     "Mappings of indices."},
+    {QD_PUT | QD_POST, "/{index}/_mapping", QD_WORK_ADMIN, QD_BODY_JSON, qd_api_mapping_put, "mapping_put",
+     ADMIN INDICES "write_index_only", "Adds fields to the mapping of indices."},
+    {QD_GET, "/_settings", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_settings_get, "settings_get", ADMIN INDICES "local",
+     "Settings of all indices."},
+    {QD_GET, "/{index}/_settings", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_settings_get, "settings_get",
+     ADMIN INDICES "local", "Settings of indices."},
+    {QD_GET | QD_POST, "/_refresh", QD_WORK_WRITE, QD_BODY_NONE, qd_api_refresh, "refresh", INDICES,
+     "Makes all writes searchable."},
+    {QD_GET | QD_POST, "/{index}/_refresh", QD_WORK_WRITE, QD_BODY_NONE, qd_api_refresh, "refresh", INDICES,
+     "Makes the writes to indices searchable."},
+    {QD_GET | QD_POST, "/_flush", QD_WORK_WRITE, QD_BODY_NONE, qd_api_refresh, "flush", INDICES "force wait_if_ongoing",
+     "The same: a refresh commits, and acknowledged writes are durable anyway."},
+    {QD_GET | QD_POST, "/{index}/_flush", QD_WORK_WRITE, QD_BODY_NONE, qd_api_refresh, "flush",
+     INDICES "force wait_if_ongoing", "The same for indices."},
+    {QD_POST, "/_forcemerge", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_forcemerge, "forcemerge",
+     INDICES "max_num_segments flush wait_for_completion", "Merges the segments of all indices."},
+    {QD_POST, "/{index}/_forcemerge", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_forcemerge, "forcemerge",
+     INDICES "max_num_segments flush wait_for_completion", "Merges the segments of indices."},
+    {QD_GET, "/_stats", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_stats, "stats", INDICES "level",
+     "Counters of all indices."},
+    {QD_GET, "/_stats/{metric}", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_stats, "stats", INDICES "level",
+     "Counters of all indices."},
+    {QD_GET, "/{index}/_stats", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_stats, "stats", INDICES "level",
+     "Counters of indices."},
+    {QD_GET, "/{index}/_stats/{metric}", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_stats, "stats", INDICES "level",
+     "Counters of indices."},
+    {QD_GET | QD_POST, "/_analyze", QD_WORK_ADMIN, QD_BODY_JSON, qd_api_analyze, "analyze", "",
+     "The tokens that a text gives."},
+    {QD_GET | QD_POST, "/{index}/_analyze", QD_WORK_ADMIN, QD_BODY_JSON, qd_api_analyze, "analyze", "",
+     "The tokens that a text gives."},
+
+    {QD_POST, "/{index}/_doc", QD_WORK_WRITE, QD_BODY_JSON, qd_api_doc_index, "doc_index",
+     WRITE "op_type require_alias", "Indexes a document under a new id."},
+    {QD_PUT | QD_POST, "/{index}/_doc/{id}", QD_WORK_WRITE, QD_BODY_JSON, qd_api_doc_index, "doc_index",
+     WRITE "op_type if_seq_no if_primary_term require_alias", "Indexes a document, replacing the one of that id."},
+    {QD_PUT | QD_POST, "/{index}/_create/{id}", QD_WORK_WRITE, QD_BODY_JSON, qd_api_doc_create, "doc_create", WRITE,
+     "Indexes a document unless there is one of that id."},
+    {QD_GET, "/{index}/_doc/{id}", QD_WORK_SEARCH, QD_BODY_NONE, qd_api_doc_get, "doc_get",
+     "realtime preference refresh _source", "The document of that id, as of its last acknowledged write."},
+    {QD_GET, "/{index}/_source/{id}", QD_WORK_SEARCH, QD_BODY_NONE, qd_api_doc_source, "doc_source",
+     "realtime preference refresh", "Its source alone."},
+    {QD_DELETE, "/{index}/_doc/{id}", QD_WORK_WRITE, QD_BODY_NONE, qd_api_doc_delete, "doc_delete",
+     WRITE "if_seq_no if_primary_term", "Deletes a document."},
+    {QD_POST | QD_PUT, "/_bulk", QD_WORK_WRITE, QD_BODY_NDJSON, qd_api_bulk, "bulk", WRITE "require_alias",
+     "Many operations in one request; each fails alone."},
+    {QD_POST | QD_PUT, "/{index}/_bulk", QD_WORK_WRITE, QD_BODY_NDJSON, qd_api_bulk, "bulk", WRITE "require_alias",
+     "The same with a default index."},
+
+    {QD_GET | QD_POST, "/_search", QD_WORK_SEARCH, QD_BODY_JSON, qd_api_search, "search", SEARCH,
+     "Searches all indices."},
+    {QD_GET | QD_POST, "/{index}/_search", QD_WORK_SEARCH, QD_BODY_JSON, qd_api_search, "search", SEARCH,
+     "Searches indices."},
+    {QD_GET | QD_POST, "/_count", QD_WORK_SEARCH, QD_BODY_JSON, qd_api_count, "count", INDICES "preference q",
+     "Counts the hits of a query."},
+    {QD_GET | QD_POST, "/{index}/_count", QD_WORK_SEARCH, QD_BODY_JSON, qd_api_count, "count", INDICES "preference q",
+     "Counts the hits of a query."},
+
+    {QD_GET, "/_cat/indices", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_cat_indices, "cat",
+     ADMIN INDICES "format v h bytes local health", "Indices as a table."},
+    {QD_GET, "/_cat/indices/{index}", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_cat_indices, "cat",
+     ADMIN INDICES "format v h bytes local health", "Indices as a table."},
+    {QD_GET, "/_cat/health", QD_WORK_INLINE, QD_BODY_NONE, qd_api_cat_health, "cat", ADMIN "format v h ts local",
+     "Health as a table."},
+    {QD_GET, "/_cat/count", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_cat_count, "cat", "format v h",
+     "Documents of all indices."},
+    {QD_GET, "/_cat/count/{index}", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_cat_count, "cat", "format v h",
+     "Documents of indices."},
+
+    {QD_POST, "/api/v1/udfs", QD_WORK_ADMIN, QD_BODY_UPLOAD, qd_api_udf_register, "udf_register", "",
+     "Registers a version of a function."},
+    {QD_GET, "/api/v1/udfs", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_udf_list, "udf_list", UDF_LIST,
+     "Functions, filtered and paged."},
+    {QD_POST, "/api/v1/udfs/_test", QD_WORK_SEARCH, QD_BODY_UPLOAD, qd_api_udf_dry_run, "udf_test", "",
+     "Runs a function that is not registered: nothing is kept."},
+    {QD_POST, "/api/v1/udfs/_validate", QD_WORK_ADMIN, QD_BODY_UPLOAD, qd_api_udf_validate, "udf_validate", "",
+     "Checks what registering would check."},
+    {QD_GET, "/api/v1/udfs/{name}", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_udf_get, "udf_get", "version",
+     "A function: its active version."},
+    {QD_DELETE, "/api/v1/udfs/{name}", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_udf_delete, "udf_delete", "version",
+     "Deletes all versions of a function."},
+    {QD_GET, "/api/v1/udfs/{name}/versions", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_udf_versions, "udf_get", "",
+     "The versions of a function."},
+    {QD_POST, "/api/v1/udfs/{name}/test", QD_WORK_SEARCH, QD_BODY_JSON, qd_api_udf_test, "udf_test", "",
+     "Runs a function on given documents."},
+    {QD_GET, "/api/v1/udfs/{name}/{version}", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_udf_get, "udf_get", "",
+     "One version of a function."},
+    {QD_DELETE, "/api/v1/udfs/{name}/{version}", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_udf_delete, "udf_delete", "",
+     "Deletes a version."},
+    {QD_POST, "/api/v1/query", QD_WORK_SEARCH, QD_BODY_JSON, qd_api_udf_query, "search",
+     "from size track_total_hits rest_total_hits_as_int timeout", "A search whose body names its index."},
+};
+const size_t QD_ROUTES_COUNT = sizeof QD_ROUTES / sizeof *QD_ROUTES;

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the system tests. QD_BUILD names the build directory whose programs are driven (build/release when unset)."""
+import pytest
+
+from daemon import QUIDDITCHD, Daemon
+
+
+def pytest_sessionstart(session):
+    if not QUIDDITCHD.exists():
+        pytest.exit("%s is not there: build first, or set QD_BUILD" % QUIDDITCHD, returncode=2)
+
+
+def run_daemon(directory, settings=None):
+    d = Daemon(directory, settings)
+    d.start()
+    try:
+        yield d
+        assert d.process is None or d.is_alive(), "it ended; stderr:\n%s" % d.errors()
+    finally:
+        d.stop()
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory):
+    """One daemon for the tests of a file."""
+    yield from run_daemon(tmp_path_factory.mktemp("daemon"))
+
+
+@pytest.fixture(scope="module")
+def api(daemon):
+    return daemon.api
+
+
+@pytest.fixture
+def restartable(tmp_path):
+    """A daemon of the test's own, to be stopped, killed and started again."""
+    yield from run_daemon(tmp_path)
+
+
+@pytest.fixture
+def make_daemon(tmp_path):
+    """make_daemon({"http.threads": 1}): a running daemon of the test's own with these settings."""
+    made = []
+
+    def make(settings=None):
+        d = Daemon(tmp_path / str(len(made)), settings)
+        made.append(d)
+        d.start()
+        return d
+
+    yield make
+    for d in made:
+        d.stop()
+
+
+@pytest.fixture(scope="module")
+def client(daemon):
+    """The official Python client, connected."""
+    opensearchpy = pytest.importorskip("opensearchpy")
+    client = opensearchpy.OpenSearch("http://127.0.0.1:%d" % daemon.port, timeout=120)
+    yield client
+    client.close()

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/watch.h"
+
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cmocka_qd.h"
+
+static bool is_set(volatile bool *flag)
+{
+    return __atomic_load_n(flag, __ATOMIC_RELAXED);
+}
+
+/* Waits until it is set, at most two seconds. */
+static bool becomes_set(volatile bool *flag)
+{
+    struct timespec pause = {0, 5000000};
+    for (int i = 0; i < 400 && !is_set(flag); i++)
+        nanosleep(&pause, NULL);
+    return is_set(flag);
+}
+
+static void test_peer_closes__canceled(void **state)
+{
+    (void)state;
+    int a[2], b[2];
+    qd_error err = QD_ERROR_INIT;
+    qd_watch *w = NULL;
+    qd_watched first = {0}, second = {0}, never = {0};
+    volatile bool first_gone = false, second_gone = false;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, a), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, b), 0);
+    assert_status_ok(qd_watch_new(&w, &err), &err);
+    qd_watch_add(w, &first, a[0], &first_gone);
+    qd_watch_add(w, &second, b[0], &second_gone);
+    assert_int_equal(write(b[1], "x", 1), 1); /* data to read is no reason */
+    close(a[1]);
+    assert_true(becomes_set(&first_gone));
+    assert_false(is_set(&second_gone));
+    qd_watch_remove(w, &first);
+    qd_watch_remove(w, &never);
+    qd_watch_cancel_all(w);
+    assert_true(is_set(&second_gone));
+    qd_watch_remove(w, &second);
+    qd_watch_free(w);
+    close(a[0]);
+    close(b[0]);
+    close(b[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_peer_closes__canceled)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
