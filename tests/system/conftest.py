@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of the system tests. QD_BUILD names the build directory whose programs are driven (build/release when unset)."""
+import re
+import uuid
+
 import pytest
 
 from daemon import QUIDDITCHD, Daemon
@@ -60,3 +63,10 @@ def client(daemon):
     client = opensearchpy.OpenSearch("http://127.0.0.1:%d" % daemon.port, timeout=120)
     yield client
     client.close()
+
+
+@pytest.fixture
+def index(request):
+    """A name for an index that no other test uses."""
+    name = re.sub("[^a-z0-9]+", "-", request.node.name.lower())[:100].strip("-")
+    return "%s-%s" % (name, uuid.uuid4().hex[:8])
