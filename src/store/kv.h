@@ -13,8 +13,8 @@
 
 typedef struct qd_kv qd_kv;
 
-#define QD_KV_ANY UINT64_MAX /* whatever is there */
-#define QD_KV_ABSENT 0       /* the key must not exist */
+#define QD_KV_ANY    UINT64_MAX /* whatever is there */
+#define QD_KV_ABSENT 0          /* the key must not exist */
 
 /* Return false to end the walk early. Key and value are views valid during the call. */
 typedef bool qd_kv_visit_fn(void *arg, qd_str key, qd_str value, uint64_t revision);
@@ -24,26 +24,52 @@ typedef void qd_kv_watch_fn(void *arg, qd_str bucket, qd_str key, qd_str value, 
 typedef struct qd_kv_vtable {
     void (*close)(qd_kv *kv);
     qd_status (*get)(qd_kv *kv, qd_str bucket, qd_str key, qd_buf *value, uint64_t *revision, qd_error *err);
-    qd_status (*put)(qd_kv *kv, qd_str bucket, qd_str key, qd_str value, uint64_t expected, uint64_t *revision, qd_error *err);
+    qd_status (*put)(qd_kv *kv, qd_str bucket, qd_str key, qd_str value, uint64_t expected, uint64_t *revision,
+                     qd_error *err);
     qd_status (*remove)(qd_kv *kv, qd_str bucket, qd_str key, uint64_t expected, qd_error *err);
     qd_status (*visit)(qd_kv *kv, qd_str bucket, qd_str prefix, qd_kv_visit_fn *fn, void *arg, qd_error *err);
     qd_status (*watch)(qd_kv *kv, qd_str bucket, qd_kv_watch_fn *fn, void *arg, qd_error *err);
 } qd_kv_vtable;
-struct qd_kv { const qd_kv_vtable *v; };
+struct qd_kv {
+    const qd_kv_vtable *v;
+};
 
 /* Opens (creating) a kv on LMDB in `dir`. The map grows by itself up to `max_bytes`. Errors: QD_EIO. */
 qd_status qd_kv_lmdb_open(const char *dir, size_t max_bytes, qd_kv **out, qd_error *err);
 
-static inline void qd_kv_close(qd_kv *kv) { if (kv) kv->v->close(kv); }
+static inline void qd_kv_close(qd_kv *kv)
+{
+    if (kv)
+        kv->v->close(kv);
+}
 /* Appends the value to `value`. Errors: QD_ENOTFOUND. `revision` may be NULL. */
-static inline qd_status qd_kv_get(qd_kv *kv, qd_str bucket, qd_str key, qd_buf *value, uint64_t *revision, qd_error *err) { return kv->v->get(kv, bucket, key, value, revision, err); }
-/* Durable on return. Errors: QD_ECONFLICT when the revision is not `expected`. `revision` (may be NULL): the new one. */
-static inline qd_status qd_kv_put(qd_kv *kv, qd_str bucket, qd_str key, qd_str value, uint64_t expected, uint64_t *revision, qd_error *err) { return kv->v->put(kv, bucket, key, value, expected, revision, err); }
+static inline qd_status qd_kv_get(qd_kv *kv, qd_str bucket, qd_str key, qd_buf *value, uint64_t *revision,
+                                  qd_error *err)
+{
+    return kv->v->get(kv, bucket, key, value, revision, err);
+}
+/* Durable on return. Errors: QD_ECONFLICT when the revision is not `expected`. `revision` (may be NULL): the new one.
+ */
+static inline qd_status qd_kv_put(qd_kv *kv, qd_str bucket, qd_str key, qd_str value, uint64_t expected,
+                                  uint64_t *revision, qd_error *err)
+{
+    return kv->v->put(kv, bucket, key, value, expected, revision, err);
+}
 /* Durable on return. Errors: QD_ENOTFOUND, QD_ECONFLICT. */
-static inline qd_status qd_kv_remove(qd_kv *kv, qd_str bucket, qd_str key, uint64_t expected, qd_error *err) { return kv->v->remove(kv, bucket, key, expected, err); }
+static inline qd_status qd_kv_remove(qd_kv *kv, qd_str bucket, qd_str key, uint64_t expected, qd_error *err)
+{
+    return kv->v->remove(kv, bucket, key, expected, err);
+}
 /* All keys with a prefix in byte order, one consistent view. */
-static inline qd_status qd_kv_visit(qd_kv *kv, qd_str bucket, qd_str prefix, qd_kv_visit_fn *fn, void *arg, qd_error *err) { return kv->v->visit(kv, bucket, prefix, fn, arg, err); }
+static inline qd_status qd_kv_visit(qd_kv *kv, qd_str bucket, qd_str prefix, qd_kv_visit_fn *fn, void *arg,
+                                    qd_error *err)
+{
+    return kv->v->visit(kv, bucket, prefix, fn, arg, err);
+}
 /* Watches a bucket until the store closes. */
-static inline qd_status qd_kv_watch(qd_kv *kv, qd_str bucket, qd_kv_watch_fn *fn, void *arg, qd_error *err) { return kv->v->watch(kv, bucket, fn, arg, err); }
+static inline qd_status qd_kv_watch(qd_kv *kv, qd_str bucket, qd_kv_watch_fn *fn, void *arg, qd_error *err)
+{
+    return kv->v->watch(kv, bucket, fn, arg, err);
+}
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The kv on LMDB: one database. Key = bucket, NUL, key; value = revision (8 bytes, little-endian), then the value.
- * Revisions come from one counter for the whole store, kept under a key that no bucket can have (buckets are not empty).
- * `change_mutex` is held over a change and its watchers, so that these see changes in order. */
+ * Revisions come from one counter for the whole store, kept under a key that no bucket can have (buckets are not
+ * empty). `change_mutex` is held over a change and its watchers, so that these see changes in order. */
 #include "store/kv.h"
 
 #include <stdlib.h>
@@ -52,8 +52,9 @@ static qd_status make_key(const lmdb_kv *kv, qd_str bucket, qd_str key, full_key
     if (bucket.n == 0 || memchr(bucket.p, 0, bucket.n))
         return qd_fail(err, QD_EINVAL, "store '%s': a bucket's name is one byte or more, none of them NUL", kv->l->dir);
     if (bucket.n + 1 + key.n > MAX_KEY_BYTES)
-        return qd_fail(err, QD_EINVAL, "store '%s': key '%.*s' of bucket '%.*s' has %zu bytes; both together may have %d",
-                       kv->l->dir, QD_STR_FMT(key), QD_STR_FMT(bucket), key.n, MAX_KEY_BYTES - 1);
+        return qd_fail(err, QD_EINVAL,
+                       "store '%s': key '%.*s' of bucket '%.*s' has %zu bytes; both together may have %d", kv->l->dir,
+                       QD_STR_FMT(key), QD_STR_FMT(bucket), key.n, MAX_KEY_BYTES - 1);
     memcpy(out->bytes, bucket.p, bucket.n);
     out->bytes[bucket.n] = 0;
     if (key.n > 0)
@@ -222,7 +223,8 @@ static qd_status kv_get(qd_kv *base, qd_str bucket, qd_str key, qd_buf *value, u
     if (rc == 0) {
         qd_buf_add_str(value, found);
         if (value->failed)
-            st = qd_fail(err, QD_ELIMIT, "key '%.*s' of bucket '%.*s': its value of %zu bytes is larger than the reader takes",
+            st = qd_fail(err, QD_ELIMIT,
+                         "key '%.*s' of bucket '%.*s': its value of %zu bytes is larger than the reader takes",
                          QD_STR_FMT(key), QD_STR_FMT(bucket), found.n);
         else if (revision)
             *revision = found_revision;

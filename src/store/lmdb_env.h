@@ -38,8 +38,8 @@ void qd_lmdb_end_read(qd_lmdb *l, MDB_txn *txn);
 typedef int qd_lmdb_write_fn(void *arg, MDB_txn *txn);
 #define QD_LMDB_ABORT 1000000 /* beyond errno and LMDB's own (negative) codes */
 
-/* Durable on QD_OK (which an abort gives too). `may_exceed`: for writes that delete, which need room before they free any: they may pass `max_bytes`
- * by a little. Errors: QD_ELIMIT (max_bytes reached), QD_EIO, QD_ENOMEM. */
+/* Durable on QD_OK (which an abort gives too). `may_exceed`: for writes that delete, which need room before they free
+ * any: they may pass `max_bytes` by a little. Errors: QD_ELIMIT (max_bytes reached), QD_EIO, QD_ENOMEM. */
 qd_status qd_lmdb_write(qd_lmdb *l, qd_lmdb_write_fn *fn, void *arg, bool may_exceed, qd_error *err);
 
 /* "log '/dir': <doing>: <LMDB's words>". */

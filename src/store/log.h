@@ -7,7 +7,8 @@
  * One waiting thread becomes the leader, writes all batches queued so far in one transaction with one fsync, then calls
  * each batch's `done` in order of enqueue, on its own thread. So `done` runs once per batch, in sequence order, after
  * the batch is durable (or with the error). A batch that fails fails all after it: the log is then closed to appends.
- * Threads: any. Lock order: the caller's write lock may be held in enqueue, never in wait; `done` runs without our lock. */
+ * Threads: any. Lock order: the caller's write lock may be held in enqueue, never in wait; `done` runs without our
+ * lock. */
 #ifndef QD_STORE_LOG_H
 #define QD_STORE_LOG_H
 
@@ -45,22 +46,46 @@ typedef struct qd_log_vtable {
     qd_status (*trim)(qd_log *log, uint64_t up_to, qd_error *err);
     qd_status (*bounds)(qd_log *log, uint64_t *first, uint64_t *last, qd_error *err);
 } qd_log_vtable;
-struct qd_log { const qd_log_vtable *v; };
+struct qd_log {
+    const qd_log_vtable *v;
+};
 
 /* Opens (creating) a log on LMDB in `dir`; grows by itself up to `max_bytes`. Errors: QD_EIO. */
 qd_status qd_log_lmdb_open(const char *dir, size_t max_bytes, qd_log **out, qd_error *err);
 
-static inline void qd_log_close(qd_log *log) { if (log) log->v->close(log); }
+static inline void qd_log_close(qd_log *log)
+{
+    if (log)
+        log->v->close(log);
+}
 /* Errors: QD_EINVAL when the sequence does not continue the last; QD_EIO when an earlier batch failed. */
-static inline qd_status qd_log_enqueue(qd_log *log, qd_log_batch *b, qd_error *err) { return log->v->enqueue(log, b, err); }
-static inline qd_status qd_log_wait(qd_log *log, qd_log_batch *b, qd_error *err) { return log->v->wait(log, b, err); }
+static inline qd_status qd_log_enqueue(qd_log *log, qd_log_batch *b, qd_error *err)
+{
+    return log->v->enqueue(log, b, err);
+}
+static inline qd_status qd_log_wait(qd_log *log, qd_log_batch *b, qd_error *err)
+{
+    return log->v->wait(log, b, err);
+}
 /* Durable records with seq >= first, ascending. */
-static inline qd_status qd_log_read_from(qd_log *log, uint64_t first, qd_log_visit_fn *fn, void *arg, qd_error *err) { return log->v->read_from(log, first, fn, arg, err); }
+static inline qd_status qd_log_read_from(qd_log *log, uint64_t first, qd_log_visit_fn *fn, void *arg, qd_error *err)
+{
+    return log->v->read_from(log, first, fn, arg, err);
+}
 /* Errors: QD_ENOTFOUND when trimmed or not yet durable. */
-static inline qd_status qd_log_read_one(qd_log *log, uint64_t seq, qd_log_visit_fn *fn, void *arg, qd_error *err) { return log->v->read_one(log, seq, fn, arg, err); }
+static inline qd_status qd_log_read_one(qd_log *log, uint64_t seq, qd_log_visit_fn *fn, void *arg, qd_error *err)
+{
+    return log->v->read_one(log, seq, fn, arg, err);
+}
 /* Forgets records with seq <= up_to. Need not be durable at once: a record that comes back is harmless. */
-static inline qd_status qd_log_trim(qd_log *log, uint64_t up_to, qd_error *err) { return log->v->trim(log, up_to, err); }
+static inline qd_status qd_log_trim(qd_log *log, uint64_t up_to, qd_error *err)
+{
+    return log->v->trim(log, up_to, err);
+}
 /* The lowest and highest seq present; both UINT64_MAX when empty. */
-static inline qd_status qd_log_bounds(qd_log *log, uint64_t *first, uint64_t *last, qd_error *err) { return log->v->bounds(log, first, last, err); }
+static inline qd_status qd_log_bounds(qd_log *log, uint64_t *first, uint64_t *last, qd_error *err)
+{
+    return log->v->bounds(log, first, last, err);
+}
 
 #endif

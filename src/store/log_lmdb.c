@@ -15,7 +15,8 @@
 #define TURN_MAX_BYTES ((size_t)64 << 20) /* of records, but at least one batch */
 #define TURN_MAX_TRIMS 1024               /* records forgotten per turn: appenders wait no longer than this takes */
 
-/* A batch's status while it is queued: its waiter may then take a turn. In a turn it is QD_OK until the outcome is known. */
+/* A batch's status while it is queued: its waiter may then take a turn. In a turn it is QD_OK until the outcome is
+ * known. */
 #define QUEUED QD_EBUSY
 
 typedef struct lmdb_log {
@@ -163,8 +164,8 @@ static void finish(const turn *t, const qd_error *failure)
     }
 }
 
-/* One turn, from taking the queue to the last `done`. Called with the mutex and no turn writing; returns with the mutex.
- * Errors: of trimming; those of appending go to the batches. */
+/* One turn, from taking the queue to the last `done`. Called with the mutex and no turn writing; returns with the
+ * mutex. Errors: of trimming; those of appending go to the batches. */
 static qd_status take_turn(lmdb_log *log, bool *has_trimmed_all, qd_error *err)
 {
     turn t = {.log = log, .trim_end = log->trim_end, .number = log->turns_started++};

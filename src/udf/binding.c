@@ -21,8 +21,8 @@ static qd_status fail_param(const resolver *r, const qd_udf_param *p, const json
     char field[96], got[128];
     snprintf(field, sizeof field, "parameters.%.*s", QD_STR_FMT(p->name));
     qd_json_describe(got_value, got, sizeof got);
-    return qd_fail_field(r->err, QD_EUDF_PARAMS, field, "function '%s': parameter '%.*s': %sexpected %s, got %s", r->b->udf->label,
-                         QD_STR_FMT(p->name), what, qd_param_expected(p->type), got);
+    return qd_fail_field(r->err, QD_EUDF_PARAMS, field, "function '%s': parameter '%.*s': %sexpected %s, got %s",
+                         r->b->udf->label, QD_STR_FMT(p->name), what, qd_param_expected(p->type), got);
 }
 
 static qd_status fail_required(const resolver *r, const qd_udf_param *p, const char *why)
@@ -92,10 +92,12 @@ static qd_status resolve_arg(const resolver *r, const qd_udf_param *p, qd_arg *a
     if (a->value.kind != QD_REF_NONE)
         return QD_OK;
     if (p->required)
-        return fail_required(r, p, has_source ? "is required, and the request's context does not have it"
-                                              : "is required, and the query does not give it");
+        return fail_required(r, p,
+                             has_source ? "is required, and the request's context does not have it"
+                                        : "is required, and the query does not give it");
     if (!has_source && r->b->udf->manifest->abi == QD_ABI_TYPED)
-        return fail_required(r, p, "has no value: the query does not give it, and the manifest has neither 'from' nor 'default'");
+        return fail_required(
+            r, p, "has no value: the query does not give it, and the manifest has neither 'from' nor 'default'");
     return QD_OK;
 }
 
@@ -127,7 +129,8 @@ static qd_status check_names(const resolver *r, qd_error *err)
 static qd_status check_spec(const qd_udf *u, const qd_binding_spec *spec, qd_error *err)
 {
     if (spec->params && !json_is_object(spec->params))
-        return qd_fail_field(err, QD_EUDF_PARAMS, "parameters", "function '%s': 'parameters': expected an object, got %s", u->label,
+        return qd_fail_field(err, QD_EUDF_PARAMS, "parameters",
+                             "function '%s': 'parameters': expected an object, got %s", u->label,
                              qd_json_type_name(spec->params));
     if (spec->context && !json_is_object(spec->context))
         return qd_fail_field(err, QD_EUDF_PARAMS, "context", "'context': expected an object, got %s",
@@ -137,10 +140,12 @@ static qd_status check_spec(const qd_udf *u, const qd_binding_spec *spec, qd_err
     if (spec->on_error != QD_ON_ERROR_DEFAULT)
         return QD_OK;
     if (!spec->has_default_result)
-        return qd_fail_field(err, QD_EUDF_PARAMS, "default", "function '%s': on_error 'default' needs a 'default'", u->label);
+        return qd_fail_field(err, QD_EUDF_PARAMS, "default", "function '%s': on_error 'default' needs a 'default'",
+                             u->label);
     if (u->manifest->kind == QD_KIND_SCORE && !(spec->default_result >= 0 && spec->default_result <= FLT_MAX))
-        return qd_fail_field(err, QD_EUDF_PARAMS, "default", "function '%s': 'default': a score must be a finite number >= 0, got %g",
-                             u->label, spec->default_result);
+        return qd_fail_field(err, QD_EUDF_PARAMS, "default",
+                             "function '%s': 'default': a score must be a finite number >= 0, got %g", u->label,
+                             spec->default_result);
     return QD_OK;
 }
 

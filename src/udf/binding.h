@@ -2,12 +2,13 @@
  *
  * From a function and a query's parameters to results for blocks of documents.
  *
- *   binding  a function with its parameters resolved: each is a constant, the score, the id, or a field. Made once per use
- *            in a query; immutable; shared by the threads of that query. Holds a reference to the function.
- *   runner   a binding at work on one doc_source (one segment): holds an instance. One thread.
+ *   binding  a function with its parameters resolved: each is a constant, the score, the id, or a field. Made once per
+ * use in a query; immutable; shared by the threads of that query. Holds a reference to the function. runner   a binding
+ * at work on one doc_source (one segment): holds an instance. One thread.
  *
- * A parameter's value is the query's, else the manifest's `from`, else its `default`; where a document has no value the default stands in. A document for which an
- * argument (typed shape) has neither is not given to the function: its result is missing (a filter: no match). With `required` it is an error instead. */
+ * A parameter's value is the query's, else the manifest's `from`, else its `default`; where a document has no value the
+ * default stands in. A document for which an argument (typed shape) has neither is not given to the function: its
+ * result is missing (a filter: no match). With `required` it is an error instead. */
 #ifndef QD_UDF_BINDING_H
 #define QD_UDF_BINDING_H
 
@@ -26,7 +27,8 @@ typedef struct qd_binding_spec {
     double default_result; /* with QD_ON_ERROR_DEFAULT; a filter: 0 or 1 */
 } qd_binding_spec;
 
-/* Errors: QD_EUDF_PARAMS (unknown parameter, wrong type, required and absent, aggregate used here), naming function and parameter. */
+/* Errors: QD_EUDF_PARAMS (unknown parameter, wrong type, required and absent, aggregate used here), naming function and
+ * parameter. */
 qd_status qd_binding_new(qd_udf *u, const qd_binding_spec *spec, qd_binding **out, qd_error *err);
 void qd_binding_free(qd_binding *b);
 qd_udf *qd_binding_udf(const qd_binding *b);
@@ -40,15 +42,18 @@ typedef struct qd_run_control {
     void *log_arg;
 } qd_run_control;
 /* `docs` and `control` (copied) are borrowed until close. */
-qd_status qd_runner_open(const qd_binding *b, const qd_doc_source *docs, const qd_run_control *control, qd_runner **out, qd_error *err);
+qd_status qd_runner_open(const qd_binding *b, const qd_doc_source *docs, const qd_run_control *control, qd_runner **out,
+                         qd_error *err);
 void qd_runner_close(qd_runner *r);
-/* Runs rows [0, n), n <= QD_BLOCK_DOCS. `scores` (may be NULL) are the rows' scores before. `out[i]` is the result as a double (a filter:
- * 0 or 1; i64 results are converted), `valid[i]` 0 where it is missing. A score that is NaN, infinite or negative is an error as in OpenSearch.
- * Errors name function, version, document id and reason, unless the binding skips or defaults; QD_EUDF_TIMEOUT, QD_ECANCELED always fail. */
+/* Runs rows [0, n), n <= QD_BLOCK_DOCS. `scores` (may be NULL) are the rows' scores before. `out[i]` is the result as a
+ * double (a filter: 0 or 1; i64 results are converted), `valid[i]` 0 where it is missing. A score that is NaN, infinite
+ * or negative is an error as in OpenSearch. Errors name function, version, document id and reason, unless the binding
+ * skips or defaults; QD_EUDF_TIMEOUT, QD_ECANCELED always fail. */
 qd_status qd_runner_run(qd_runner *r, uint32_t n, const float *scores, double *out, uint8_t *valid, qd_error *err);
 uint64_t qd_runner_host_calls(const qd_runner *r);
 
-/* The test call: documents given as JSON. Writes the answer of POST /api/v1/udfs/{name}/test for a body {"document"|"documents", "parameters", "context", "score", "id"}. */
+/* The test call: documents given as JSON. Writes the answer of POST /api/v1/udfs/{name}/test for a body
+ * {"document"|"documents", "parameters", "context", "score", "id"}. */
 qd_status qd_udf_test(qd_udf *u, const json_t *body, const qd_run_control *control, qd_json *w, qd_error *err);
 
 #endif

@@ -6,7 +6,8 @@
 
 #include "udf/binding.h"
 
-/* References to the context are resolved, constants are of the declared type: kinds are NONE, CONSTANT, SCORE, ID, FIELD. */
+/* References to the context are resolved, constants are of the declared type: kinds are NONE, CONSTANT, SCORE, ID,
+ * FIELD. */
 typedef struct qd_arg {
     const qd_udf_param *param;
     qd_ref value;
@@ -18,9 +19,9 @@ struct qd_binding {
     qd_arena *arena;
     qd_arg *args; /* one per parameter of the manifest, in order */
     size_t n_args;
-    uint64_t varying;          /* typed shape: a bit per argument that is not a constant */
-    bool is_always_missing;    /* typed shape: some argument has no value for any document */
-    bool has_required_fields;  /* row shape: some required parameter is a field without a constant to fall back on */
+    uint64_t varying;         /* typed shape: a bit per argument that is not a constant */
+    bool is_always_missing;   /* typed shape: some argument has no value for any document */
+    bool has_required_fields; /* row shape: some required parameter is a field without a constant to fall back on */
     bool needs_score;
     qd_on_error on_error;
     double default_result;

@@ -10,7 +10,8 @@
 
 #include "base/value.h"
 
-/* What is at a path: a borrowed string, number, boolean, object or array; NULL when nothing, null or an empty array is. */
+/* What is at a path: a borrowed string, number, boolean, object or array; NULL when nothing, null or an empty array is.
+ */
 const json_t *qd_json_path_get(const json_t *root, qd_str path);
 
 /* A scalar as a value (strings are views into `v`); false when it is an object, an array, null or NULL. */

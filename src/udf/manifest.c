@@ -11,9 +11,9 @@
 #include "udf/param.h"
 #include "udf/semver.h"
 
-#define MAX_MANIFEST_BYTES (64u << 10)
-#define MAX_NAME_BYTES     64
-#define MAX_TAGS           64
+#define MAX_MANIFEST_BYTES  (64u << 10)
+#define MAX_NAME_BYTES      64
+#define MAX_TAGS            64
 #define DEFAULT_PERMISSIONS (QD_PERM_READ_DOCUMENT | QD_PERM_READ_SCORE | QD_PERM_LOG)
 
 typedef struct field field;
@@ -119,7 +119,8 @@ static const char *const KINDS[] = {
     [QD_KIND_TRANSFORM] = "transform", [QD_KIND_AGGREGATE] = "aggregate",
 };
 static const char *const ABIS[] = {
-    [QD_ABI_UNSET] = "unset", [QD_ABI_ROW] = "row", [QD_ABI_TYPED] = "typed", [QD_ABI_HANDLE] = "handle", [QD_ABI_BATCH] = "batch",
+    [QD_ABI_UNSET] = "unset",   [QD_ABI_ROW] = "row",     [QD_ABI_TYPED] = "typed",
+    [QD_ABI_HANDLE] = "handle", [QD_ABI_BATCH] = "batch",
 };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -231,8 +232,9 @@ static qd_status parse_limits(const parser *p, const json_t *v)
         if (!json_is_integer(item) || n < LIMITS[i].least || n > (LIMITS[i].is_u32 ? UINT32_MAX : INT64_MAX)) {
             snprintf(path, sizeof path, "limits.%s", LIMITS[i].name);
             qd_json_describe(item, got, sizeof got);
-            return qd_fail_field(p->err, QD_EUDF_PARAMS, path, "manifest field '%s': expected an integer, %d or more, got %s",
-                                 path, (int)LIMITS[i].least, got);
+            return qd_fail_field(p->err, QD_EUDF_PARAMS, path,
+                                 "manifest field '%s': expected an integer, %d or more, got %s", path,
+                                 (int)LIMITS[i].least, got);
         }
         if (LIMITS[i].is_u32)
             *(uint32_t *)(void *)at = (uint32_t)n;
@@ -262,7 +264,8 @@ static qd_status parse_depends_on(const parser *p, const json_t *v)
 {
     if (!json_is_array(v))
         return fail_value(p, v, "an array");
-    return json_array_size(v) == 0 ? QD_OK : fail_unsupported(p, "depends_on is not supported yet; leave it out or empty");
+    return json_array_size(v) == 0 ? QD_OK
+                                   : fail_unsupported(p, "depends_on is not supported yet; leave it out or empty");
 }
 
 static qd_status parse_tags(const parser *p, const json_t *v)
@@ -318,8 +321,8 @@ static qd_status parse_fields(qd_manifest *m, const json_t *obj, qd_error *err)
     {
         const parser p = {m, find_field(key), err};
         if (!p.f)
-            return qd_fail_field(err, QD_EUDF_PARAMS, key, "manifest field '%.64s' is unknown; free-form data goes into 'custom'",
-                                 key);
+            return qd_fail_field(err, QD_EUDF_PARAMS, key,
+                                 "manifest field '%.64s' is unknown; free-form data goes into 'custom'", key);
         qd_status st = p.f->parse(&p, member);
         if (st != QD_OK)
             return st;

@@ -9,7 +9,8 @@
 static const char *valtype_name(qd_wasm_valtype t)
 {
     static const char *const NAMES[] = {
-        [QD_WASM_I32] = "i32", [QD_WASM_I64] = "i64", [QD_WASM_F32] = "f32", [QD_WASM_F64] = "f64", [QD_WASM_OTHER] = "other",
+        [QD_WASM_I32] = "i32", [QD_WASM_I64] = "i64",     [QD_WASM_F32] = "f32",
+        [QD_WASM_F64] = "f64", [QD_WASM_OTHER] = "other",
     };
     return (size_t)t < sizeof NAMES / sizeof *NAMES ? NAMES[t] : "other";
 }
@@ -18,7 +19,8 @@ static const char *valtype_name(qd_wasm_valtype t)
 static bool valtype_of(qd_type type, qd_wasm_valtype *out)
 {
     static const qd_wasm_valtype TYPES[] = {
-        [QD_BOOL] = QD_WASM_I32, [QD_I32] = QD_WASM_I32, [QD_I64] = QD_WASM_I64, [QD_F32] = QD_WASM_F32, [QD_F64] = QD_WASM_F64,
+        [QD_BOOL] = QD_WASM_I32, [QD_I32] = QD_WASM_I32, [QD_I64] = QD_WASM_I64,
+        [QD_F32] = QD_WASM_F32,  [QD_F64] = QD_WASM_F64,
     };
     if (type == QD_NULL || type == QD_STRING)
         return false;
@@ -37,7 +39,9 @@ static void describe_signature(const qd_wasm_signature *s, char out[TEXT_SIZE])
     for (uint32_t i = 0; i < s->n_params && i < QD_WASM_MAX_PARAMS && n < TEXT_SIZE - 64; i++)
         n += (size_t)snprintf(out + n, TEXT_SIZE - n, "%s%s", i ? ", " : "(", valtype_name(s->params[i]));
     snprintf(out + n, TEXT_SIZE - n, "%s) -> %s", s->n_params ? "" : "(",
-             s->n_results == 0 ? "nothing" : s->n_results == 1 ? valtype_name(s->result) : "several values");
+             s->n_results == 0   ? "nothing"
+             : s->n_results == 1 ? valtype_name(s->result)
+                                 : "several values");
 }
 
 static void describe_typed(const qd_manifest *m, char out[TEXT_SIZE])
@@ -58,12 +62,13 @@ static qd_status fail_no_export(const qd_manifest *m, const qd_wasm_module *modu
     size_t n = 0;
     for (size_t i = 0; (name = qd_wasm_module_export_name(module, i)) && n < TEXT_SIZE - 80; i++)
         n += (size_t)snprintf(list + n, TEXT_SIZE - n, "%s'%.64s'", i ? ", " : "", name);
-    return qd_fail_field(err, QD_EUDF_WASM, "function_name", "the module exports no function '%.*s'; its exported functions: %s",
+    return qd_fail_field(err, QD_EUDF_WASM, "function_name",
+                         "the module exports no function '%.*s'; its exported functions: %s",
                          QD_STR_FMT(m->function_name), list);
 }
 
-static qd_status fail_signature(const qd_manifest *m, const qd_wasm_signature *s, const char *shape, const char *expected,
-                                qd_error *err)
+static qd_status fail_signature(const qd_manifest *m, const qd_wasm_signature *s, const char *shape,
+                                const char *expected, qd_error *err)
 {
     char has[TEXT_SIZE];
     describe_signature(s, has);
@@ -101,9 +106,10 @@ static qd_status check_no_string_arguments(const qd_manifest *m, qd_error *err)
         if (m->params[i].type != QD_STRING)
             continue;
         snprintf(field, sizeof field, "parameters[%zu].type", i);
-        return qd_fail_field(err, QD_EUDF_PARAMS, field,
-                             "parameter '%.*s': strings are not supported in the typed shape yet; use the row shape, %s",
-                             QD_STR_FMT(m->params[i].name), ROW_EXPECTED);
+        return qd_fail_field(
+            err, QD_EUDF_PARAMS, field,
+            "parameter '%.*s': strings are not supported in the typed shape yet; use the row shape, %s",
+            QD_STR_FMT(m->params[i].name), ROW_EXPECTED);
     }
     return QD_OK;
 }
@@ -115,9 +121,10 @@ static qd_status fit_abi(qd_manifest *m, const qd_wasm_signature *s, qd_error *e
     describe_typed(m, typed);
     if (m->abi == QD_ABI_UNSET) {
         if (can_row && can_typed)
-            return qd_fail_field(err, QD_EUDF_PARAMS, "abi",
-                                 "manifest field 'abi' is needed: '%.*s' with one i64 parameter may be of the row or of the typed shape",
-                                 QD_STR_FMT(m->function_name));
+            return qd_fail_field(
+                err, QD_EUDF_PARAMS, "abi",
+                "manifest field 'abi' is needed: '%.*s' with one i64 parameter may be of the row or of the typed shape",
+                QD_STR_FMT(m->function_name));
         if (can_row || can_typed) {
             m->abi = can_row ? QD_ABI_ROW : QD_ABI_TYPED;
             return QD_OK;
@@ -125,8 +132,8 @@ static qd_status fit_abi(qd_manifest *m, const qd_wasm_signature *s, qd_error *e
         qd_status st = s->n_params > 1 || m->n_params > 1 ? check_no_string_arguments(m, err) : QD_OK;
         if (st != QD_OK)
             return st;
-        snprintf(both, sizeof both, "%s in the row shape, or %s in the typed shape, one argument per parameter", ROW_EXPECTED,
-                 typed);
+        snprintf(both, sizeof both, "%s in the row shape, or %s in the typed shape, one argument per parameter",
+                 ROW_EXPECTED, typed);
         return fail_signature(m, s, "expected", both, err);
     }
     if (m->abi == QD_ABI_ROW)

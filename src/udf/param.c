@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/number.h"
+
 #define MAX_PARAMS     64
 #define MAX_NAME_BYTES 64
 #define MAX_PATH_BYTES 256
@@ -49,10 +51,26 @@ bool qd_param_convert(qd_type type, qd_value v, qd_value *out)
 const char *qd_param_expected(qd_type type)
 {
     static const char *const TEXTS[] = {
-        [QD_NULL] = "a value", [QD_BOOL] = "true or false",    [QD_I64] = "a 64-bit integer", [QD_F64] = "a number",
-        [QD_STRING] = "a string", [QD_I32] = "a 32-bit integer", [QD_F32] = "a number that fits 32 bits",
+        [QD_NULL] = "a value",
+        [QD_BOOL] = "true or false",
+        [QD_I64] = "a 64-bit integer",
+        [QD_F64] = "a number",
+        [QD_STRING] = "a string",
+        [QD_I32] = "a 32-bit integer",
+        [QD_F32] = "a number that fits 32 bits",
     };
     return (size_t)type < sizeof TEXTS / sizeof *TEXTS ? TEXTS[type] : "a value";
+}
+
+const char *qd_number_text(double v, char out[QD_NUMBER_TEXT_SIZE])
+{
+    if (isnan(v))
+        snprintf(out, QD_NUMBER_TEXT_SIZE, "NaN");
+    else if (isinf(v))
+        snprintf(out, QD_NUMBER_TEXT_SIZE, "%s", v > 0 ? "infinity" : "-infinity");
+    else
+        out[qd_number_f64(v, out)] = 0;
+    return out;
 }
 
 /* ---- references ---- */
@@ -151,7 +169,8 @@ static qd_status fail_member(const place *p, const char *member, const char *exp
     char field[96], got[128];
     snprintf(field, sizeof field, "%s.%s", p->where, member);
     qd_json_describe(json_object_get(p->obj, member), got, sizeof got);
-    return qd_fail_field(p->err, QD_EUDF_PARAMS, field, "manifest field '%s': expected %s, got %s", field, expected, got);
+    return qd_fail_field(p->err, QD_EUDF_PARAMS, field, "manifest field '%s': expected %s, got %s", field, expected,
+                         got);
 }
 
 static bool is_param_name(qd_str s)
@@ -205,8 +224,8 @@ static qd_status parse_param(const place *p, qd_udf_param *out)
     qd_str type = {0};
     const json_t *required = json_object_get(p->obj, "required");
     if (!json_is_object(p->obj))
-        return qd_fail_field(p->err, QD_EUDF_PARAMS, p->where, "manifest field '%s': expected an object, got %s", p->where,
-                             qd_json_type_name(p->obj));
+        return qd_fail_field(p->err, QD_EUDF_PARAMS, p->where, "manifest field '%s': expected an object, got %s",
+                             p->where, qd_json_type_name(p->obj));
     char manifest_where[64];
     snprintf(manifest_where, sizeof manifest_where, "manifest field '%s'", p->where);
     qd_status st = qd_json_only(p->obj, manifest_where, MEMBERS, QD_EUDF_PARAMS, p->err);
@@ -238,8 +257,8 @@ qd_status qd_params_parse(const json_t *v, qd_arena *arena, qd_udf_param **out, 
     place p = {.arena = arena, .err = err};
     size_t count = json_array_size(v);
     if (!json_is_array(v))
-        return qd_fail_field(err, QD_EUDF_PARAMS, "parameters", "manifest field 'parameters': expected an array, got %s",
-                             qd_json_type_name(v));
+        return qd_fail_field(err, QD_EUDF_PARAMS, "parameters",
+                             "manifest field 'parameters': expected an array, got %s", qd_json_type_name(v));
     if (count > MAX_PARAMS)
         return qd_fail_field(err, QD_EUDF_PARAMS, "parameters", "manifest field 'parameters': %zu of them, at most %d",
                              count, MAX_PARAMS);
@@ -257,8 +276,8 @@ qd_status qd_params_parse(const json_t *v, qd_arena *arena, qd_udf_param **out, 
             if (!qd_str_eq(params[k].name, params[i].name))
                 continue;
             snprintf(field, sizeof field, "%s.name", p.where);
-            return qd_fail_field(err, QD_EUDF_PARAMS, field, "manifest field '%s': there is another parameter '%.*s'", field,
-                                 QD_STR_FMT(params[i].name));
+            return qd_fail_field(err, QD_EUDF_PARAMS, field, "manifest field '%s': there is another parameter '%.*s'",
+                                 field, QD_STR_FMT(params[i].name));
         }
     }
     *out = params;

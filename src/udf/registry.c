@@ -47,8 +47,8 @@ void qd_registry_close(qd_registry *r)
 static qd_status refer(const qd_udf_version *v, qd_str name, qd_udf **out, qd_error *err)
 {
     if (!v->udf)
-        return qd_fail(err, QD_EUDF_COMPILE, "function '%.*s@%s' cannot be used since it was loaded: %s", QD_STR_FMT(name),
-                       v->version, v->failure.message);
+        return qd_fail(err, QD_EUDF_COMPILE, "function '%.*s@%s' cannot be used since it was loaded: %s",
+                       QD_STR_FMT(name), v->version, v->failure.message);
     qd_udf_ref(v->udf);
     *out = v->udf;
     return QD_OK;
@@ -111,7 +111,9 @@ qd_status qd_registry_prepare(qd_registry *r, const qd_registration *reg, qd_udf
     qd_manifest *m = NULL;
     char hash[QD_SHA256_HEX_SIZE];
     qd_status st = read_registration(r, reg, &m, hash, err);
-    return st == QD_OK ? qd_udf_build(r->engine, &r->options, m, reg->wasm, reg->wasm_size, qd_clock_wall_ms(), out, err) : st;
+    return st == QD_OK
+               ? qd_udf_build(r->engine, &r->options, m, reg->wasm, reg->wasm_size, qd_clock_wall_ms(), out, err)
+               : st;
 }
 
 /* Is there room for it, and is it there? *out: when the very same is registered and usable. One that no longer
@@ -123,13 +125,15 @@ static qd_status look_up(qd_registry *r, const qd_manifest *m, const char *hash,
     const qd_udf_function *f = qd_registry_find(r, m->name);
     const qd_udf_version *v = f ? qd_udf_function_find(f, m->version) : NULL;
     if (v && strcmp(v->hash, hash) != 0)
-        st = qd_fail_field(err, QD_EUDF_EXISTS, "version",
-                           "function '%.*s' version %s is registered with other bytes; a version never changes: use a new one",
-                           QD_STR_FMT(m->name), v->version);
+        st = qd_fail_field(
+            err, QD_EUDF_EXISTS, "version",
+            "function '%.*s' version %s is registered with other bytes; a version never changes: use a new one",
+            QD_STR_FMT(m->name), v->version);
     else if (v && !json_equal(v->manifest, m->json))
-        st = qd_fail_field(err, QD_EUDF_EXISTS, "version",
-                           "function '%.*s' version %s is registered with another manifest; a version never changes: use a new one",
-                           QD_STR_FMT(m->name), v->version);
+        st = qd_fail_field(
+            err, QD_EUDF_EXISTS, "version",
+            "function '%.*s' version %s is registered with another manifest; a version never changes: use a new one",
+            QD_STR_FMT(m->name), v->version);
     else if (v && v->udf)
         st = refer(v, m->name, out, err);
     else if (!v && r->n_versions >= r->options.max_functions)
@@ -178,7 +182,7 @@ static qd_status keep(qd_registry *r, const qd_registration *reg, qd_udf *u, qd_
     qd_udf_version *v = qd_udf_version_new(m->version, u->hash, u->wasm_size, u->registered_at_ms, m->json, u);
     if (!v)
         return qd_fail_nomem(err);
-    st = qd_registry_store_put(r, v, m->name, reg->wasm, qd_registry_find(r, m->name) == NULL, err);
+    st = qd_registry_store_put(r, v, m->name, reg->wasm, qd_registry_find(r, m->name), err);
     if (st == QD_OK)
         st = show(r, v, u, err);
     if (st != QD_OK)
@@ -195,7 +199,8 @@ qd_status qd_registry_register(qd_registry *r, const qd_registration *reg, qd_ud
     if (st == QD_OK)
         st = look_up(r, m, hash, &existing, err);
     if (st == QD_OK && !existing) {
-        st = qd_udf_build(r->engine, &r->options, QD_TAKE(m), reg->wasm, reg->wasm_size, qd_clock_wall_ms(), &built, err);
+        st = qd_udf_build(r->engine, &r->options, QD_TAKE(m), reg->wasm, reg->wasm_size, qd_clock_wall_ms(), &built,
+                          err);
         if (st == QD_OK) {
             pthread_mutex_lock(&r->write_mutex);
             st = keep(r, reg, built, &existing, err);

@@ -64,7 +64,10 @@ static bool is_wanted(const qd_udf_function *f, const qd_udf_filter *filter)
     const struct {
         const char *key;
         qd_str wanted;
-    } exact[] = {{"name", filter->name}, {"category", filter->category}, {"author", filter->author}, {"language", filter->language}};
+    } exact[] = {{"name", filter->name},
+                 {"category", filter->category},
+                 {"author", filter->author},
+                 {"language", filter->language}};
     for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)
         if (exact[i].wanted.n > 0 && !qd_str_eq(member_text(m, exact[i].key), exact[i].wanted))
             return false;

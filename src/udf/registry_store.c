@@ -56,20 +56,23 @@ qd_status qd_registry_store_active(qd_registry *r, qd_str name, const qd_udf_fun
     store_key k;
     qd_str key = named_key(&k, "active", name);
     if (f)
-        return put_json(r, key, json_pack("{s:s, s:s}", "version", f->active->version, "previous", f->previous), QD_KV_ANY, err);
+        return put_json(r, key, json_pack("{s:s, s:s}", "version", f->active->version, "previous", f->previous),
+                        QD_KV_ANY, err);
     qd_status st = qd_kv_remove(r->kv, BUCKET, key, QD_KV_ANY, err);
     return st == QD_ENOTFOUND ? QD_OK : st;
 }
 
-qd_status qd_registry_store_put(qd_registry *r, const qd_udf_version *v, qd_str name, const uint8_t *wasm, bool is_first,
-                                qd_error *err)
+qd_status qd_registry_store_put(qd_registry *r, const qd_udf_version *v, qd_str name, const uint8_t *wasm,
+                                const qd_udf_function *f, qd_error *err)
 {
     store_key k;
     qd_str key = named_key(&k, "module", qd_str_of(v->hash));
-    qd_status st = qd_kv_put(r->kv, BUCKET, key, (qd_str){(const char *)wasm, v->wasm_size}, QD_KV_ABSENT, NULL, err);
+    /* One that is there and failed to load may have been damaged: its bytes are written again. */
+    uint64_t expected = f && qd_udf_function_find(f, qd_str_of(v->version)) ? QD_KV_ANY : QD_KV_ABSENT;
+    qd_status st = qd_kv_put(r->kv, BUCKET, key, (qd_str){(const char *)wasm, v->wasm_size}, expected, NULL, err);
     if (st == QD_OK || st == QD_ECONFLICT) /* a conflict: the same bytes are there, by their hash */
         st = put_entry(r, v, name, err);
-    if (st != QD_OK || !is_first)
+    if (st != QD_OK || f)
         return st;
     json_t *alias = json_pack("{s:s, s:s}", "version", v->version, "previous", "");
     return put_json(r, named_key(&k, "active", name), alias, QD_KV_ANY, err);
@@ -97,7 +100,7 @@ typedef struct pairs {
     struct pair {
         struct pair *next;
         qd_str key, value; /* the key without the prefix */
-    } *first, **end;
+    } * first, **end;
     size_t prefix_n;
     bool with_values, failed;
 } pairs;
@@ -158,8 +161,8 @@ static void revive(loader *l, qd_udf_version *v, const char *label)
     if (st == QD_OK)
         st = qd_manifest_parse(v->manifest, &m, &v->failure);
     if (st == QD_OK)
-        st = qd_udf_build(l->r->engine, &l->r->options, m, (const uint8_t *)wasm.p, wasm.n, v->registered_at_ms, &v->udf,
-                          &v->failure);
+        st = qd_udf_build(l->r->engine, &l->r->options, m, (const uint8_t *)wasm.p, wasm.n, v->registered_at_ms,
+                          &v->udf, &v->failure);
     v->failure.code = st;
     if (st != QD_OK)
         tell(l, "cannot use the stored function", label, v->failure.message);
@@ -178,8 +181,9 @@ static qd_status load_entry(loader *l, qd_str key, qd_str value, qd_error *err)
     const char *at = memchr(key.p, '@', key.n);
     qd_error why = QD_ERROR_INIT;
     qd_status st = qd_json_parse(value, &entry, &why);
-    if (st != QD_OK || !at || json_unpack(entry, "{s:o, s:s, s:I, s:I}", "manifest", &manifest, "hash", &hash, "wasm_size",
-                                          &wasm_size, "registered_at", &registered_at) != 0) {
+    if (st != QD_OK || !at ||
+        json_unpack(entry, "{s:o, s:s, s:I, s:I}", "manifest", &manifest, "hash", &hash, "wasm_size", &wasm_size,
+                    "registered_at", &registered_at) != 0) {
         tell(l, "skipped the unreadable registry entry", label, why.message);
         json_decref(entry);
         return QD_OK;

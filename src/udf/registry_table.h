@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The registry's memory: functions by name, each with its versions in ascending order, and what the store holds of them.
- * Only the registry's own files include this. The table is changed under write_mutex and table_lock (exclusive), read
- * under either; nothing here waits for I/O or runs guest code but the qd_registry_store_ and _load functions. */
+ * The registry's memory: functions by name, each with its versions in ascending order, and what the store holds of
+ * them. Only the registry's own files include this. The table is changed under write_mutex and table_lock (exclusive),
+ * read under either; nothing here waits for I/O or runs guest code but the qd_registry_store_ and _load functions. */
 #ifndef QD_UDF_REGISTRY_TABLE_H
 #define QD_UDF_REGISTRY_TABLE_H
 
@@ -53,7 +53,8 @@ qd_udf_function *qd_registry_find(const qd_registry *r, qd_str name);
 qd_udf_version *qd_udf_function_find(const qd_udf_function *f, qd_str version);
 /* The error for a name or version that is unknown, naming what there is. `f` may be NULL. */
 qd_status qd_registry_fail_unknown(const qd_udf_function *f, qd_str name, qd_str version, qd_error *err);
-/* Room for one more version, so that qd_registry_insert cannot fail. *f: the function, new and not in the table yet if it was unknown. */
+/* Room for one more version, so that qd_registry_insert cannot fail. *f: the function, new and not in the table yet if
+ * it was unknown. */
 qd_status qd_registry_reserve(qd_registry *r, qd_str name, qd_udf_function **f, bool *is_new, qd_error *err);
 /* Sorts `v` (taken) in. The first version of a function is its active one. */
 void qd_udf_function_insert(qd_udf_function *f, qd_udf_version *v);
@@ -62,9 +63,9 @@ void qd_udf_function_take(qd_udf_function *f, qd_udf_version *v);
 
 /* ---- the store ---- */
 
-/* Module first, then the entry, then (when `is_first`) the alias. Errors: QD_EUDF_EXISTS, QD_EIO, QD_ELIMIT. */
-qd_status qd_registry_store_put(qd_registry *r, const qd_udf_version *v, qd_str name, const uint8_t *wasm, bool is_first,
-                                qd_error *err);
+/* Module first, then the entry, then (when `f` is NULL: the function is new) the alias. Errors: QD_EIO, QD_ELIMIT. */
+qd_status qd_registry_store_put(qd_registry *r, const qd_udf_version *v, qd_str name, const uint8_t *wasm,
+                                const qd_udf_function *f, qd_error *err);
 /* Removes the entry. */
 qd_status qd_registry_store_remove_entry(qd_registry *r, qd_str name, const char *version, qd_error *err);
 /* Removes a module's bytes, which no entry refers to any more. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "udf/param.h"
 #include "udf/runner_impl.h"
 #include "udf/udf.h"
 
@@ -135,15 +136,6 @@ static bool is_score(double v)
     return v >= 0 && v <= FLT_MAX; /* NaN is neither */
 }
 
-static const char *describe_score(double v, char *out, size_t size)
-{
-    if (v != v)
-        snprintf(out, size, "NaN");
-    else
-        snprintf(out, size, "%.17g", v);
-    return out;
-}
-
 /* Results of positions [first, end), which the instance has computed, into `out` by position. */
 static qd_status take_results(qd_runner *r, uint32_t first, uint32_t end, double *out, uint8_t *valid, qd_error *err)
 {
@@ -157,12 +149,12 @@ static qd_status take_results(qd_runner *r, uint32_t first, uint32_t end, double
     for (uint32_t p = first; p < end; p++)
         are_scores &= is_score(out[p]);
     for (uint32_t p = first; !are_scores && p < end; p++) {
-        char text[40];
+        char text[QD_NUMBER_TEXT_SIZE];
         qd_error why = QD_ERROR_INIT;
         if (is_score(out[p]))
             continue;
         qd_fail(&why, QD_EUDF_FAILED, "returned %s; a score must be a finite number >= 0",
-                describe_score(out[p], text, sizeof text));
+                qd_number_text(out[p], text));
         qd_status st = qd_runner_fail_row(r, row_of(r, p), &why, err);
         if (st != QD_OK)
             return st;
@@ -321,8 +313,13 @@ qd_status qd_runner_open(const qd_binding *b, const qd_doc_source *docs, const q
     r->b = b;
     r->docs = docs;
     r->signature = qd_wasm_program_signature(b->udf->program);
-    r->call = (qd_call){.docs = docs, .param = get_param, .param_arg = r, .log = control->log, .log_arg = control->log_arg,
-                        .deadline_ns = control->deadline_ns, .canceled = control->canceled};
+    r->call = (qd_call){.docs = docs,
+                        .param = get_param,
+                        .param_arg = r,
+                        .log = control->log,
+                        .log_arg = control->log_arg,
+                        .deadline_ns = control->deadline_ns,
+                        .canceled = control->canceled};
     for (size_t i = 0; i < b->n_args && st == QD_OK; i++) {
         st = resolve_slot(r, &b->args[i].value, &r->args[i].slot, err);
         if (st == QD_OK)

@@ -2,7 +2,6 @@
  *
  * Arguments: from a document source's blocks and values to columns of the signature's types. */
 #include <float.h>
-#include <math.h>
 #include <stdio.h>
 
 #include "udf/param.h"
@@ -27,6 +26,7 @@ static void put(void *column, qd_wasm_valtype type, uint32_t row, qd_value v)
 
 static const char *describe(qd_value v, char *out, size_t size)
 {
+    char number[QD_NUMBER_TEXT_SIZE];
     if (v.type == QD_STRING)
         snprintf(out, size, "the string \"%.*s\"", (int)(v.as.s.n > 60 ? 60 : v.as.s.n), v.as.s.p);
     else if (v.type == QD_BOOL)
@@ -34,7 +34,7 @@ static const char *describe(qd_value v, char *out, size_t size)
     else if (v.type == QD_I64)
         snprintf(out, size, "the number %lld", (long long)v.as.i);
     else
-        snprintf(out, size, "the number %.17g", v.as.f);
+        snprintf(out, size, "the number %s", qd_number_text(v.as.f, number));
     return out;
 }
 
@@ -190,10 +190,12 @@ static bool fetch_block(qd_runner *r, size_t arg, void *column, bool *all_valid)
         return false;
     *all_valid = false;
     if (as_f64) {
-        has_block = docs->block_f64(docs->arg, ra->slot, type == QD_WASM_F64 ? column : r->scratch.f64, r->valid, all_valid);
+        has_block =
+            docs->block_f64(docs->arg, ra->slot, type == QD_WASM_F64 ? column : r->scratch.f64, r->valid, all_valid);
         fits = !has_block || type == QD_WASM_F64 || convert_f64(r, type, column);
     } else {
-        has_block = docs->block_i64(docs->arg, ra->slot, type == QD_WASM_I64 ? column : r->scratch.i64, r->valid, all_valid);
+        has_block =
+            docs->block_i64(docs->arg, ra->slot, type == QD_WASM_I64 ? column : r->scratch.i64, r->valid, all_valid);
         fits = !has_block || type == QD_WASM_I64 || convert_i64(r, column);
     }
     ra->has_no_block = !has_block;
@@ -245,7 +247,8 @@ qd_status qd_runner_fill(qd_runner *r, qd_error *err)
             r->rows[r->n_positions++] = row;
     for (size_t i = 0; i < r->b->n_args; i++)
         if (r->b->varying >> i & 1)
-            compact_column(r, qd_instance_column(r->instance, (uint32_t)i), qd_wasm_valtype_bytes(r->signature->params[i]));
+            compact_column(r, qd_instance_column(r->instance, (uint32_t)i),
+                           qd_wasm_valtype_bytes(r->signature->params[i]));
     return QD_OK;
 }
 

@@ -30,10 +30,11 @@ struct qd_runner {
     qd_instance *instance; /* NULL before the first block and after a failure */
     uint64_t host_calls;   /* of instances that are gone */
     qd_runner_arg *args;
-    size_t next_param; /* where the guest's next get_param is looked for first: it asks in the same order for each document */
+    size_t next_param; /* where the guest's next get_param is looked for first: it asks in the same order for each
+                          document */
 
     /* the block */
-    uint32_t n;      /* rows */
+    uint32_t n; /* rows */
     uint32_t n_positions;
     bool is_compacted; /* else positions are rows */
     bool is_stashed;   /* the columns lie in `stash` too */
@@ -46,7 +47,7 @@ struct qd_runner {
     union {
         double f64[QD_BLOCK_DOCS];
         int64_t i64[QD_BLOCK_DOCS];
-    } scratch; /* one column before its conversion */
+    } scratch;       /* one column before its conversion */
     uint64_t *stash; /* copies of the varying columns, QD_BLOCK_DOCS * 8 bytes each; NULL until a first failure */
 };
 
@@ -60,8 +61,8 @@ bool qd_runner_value(qd_runner *r, size_t arg, uint32_t row, qd_value *out);
 /* Bytes of one value of a column. */
 size_t qd_wasm_valtype_bytes(qd_wasm_valtype t);
 
-/* A row failed: an error naming function, document and reason, or, when the binding forgives, a mark on the row. `why` has
- * code and reason and becomes *err. */
+/* A row failed: an error naming function, document and reason, or, when the binding forgives, a mark on the row. `why`
+ * has code and reason and becomes *err. */
 qd_status qd_runner_fail_row(qd_runner *r, uint32_t row, qd_error *why, qd_error *err);
 
 #endif

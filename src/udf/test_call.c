@@ -34,10 +34,11 @@ static qd_status read_documents(test_call *t, const json_t *body, qd_error *err)
     if (!one == !many)
         return qd_fail_field(err, QD_EUDF_PARAMS, "document", "expected either 'document' or 'documents'");
     if (many && !json_is_array(many))
-        return qd_fail_field(err, QD_EUDF_PARAMS, "documents", "'documents': expected an array, got %s", qd_json_type_name(many));
+        return qd_fail_field(err, QD_EUDF_PARAMS, "documents", "'documents': expected an array, got %s",
+                             qd_json_type_name(many));
     if (json_array_size(many) > QD_BLOCK_DOCS)
-        return qd_fail_field(err, QD_EUDF_PARAMS, "documents", "'documents': %zu of them, at most %d", json_array_size(many),
-                             QD_BLOCK_DOCS);
+        return qd_fail_field(err, QD_EUDF_PARAMS, "documents", "'documents': %zu of them, at most %d",
+                             json_array_size(many), QD_BLOCK_DOCS);
     t->is_single = one != NULL;
     t->n_docs = one ? 1 : json_array_size(many);
     t->docs = calloc(t->n_docs + 1, sizeof *t->docs);
@@ -47,7 +48,8 @@ static qd_status read_documents(test_call *t, const json_t *body, qd_error *err)
         t->docs[i] = one ? one : json_array_get(many, i);
         if (!json_is_object(t->docs[i]))
             return qd_fail_field(err, QD_EUDF_PARAMS, one ? "document" : "documents", "'%s': expected %s, got %s",
-                                 one ? "document" : "documents", one ? "an object" : "objects", qd_json_type_name(t->docs[i]));
+                                 one ? "document" : "documents", one ? "an object" : "objects",
+                                 qd_json_type_name(t->docs[i]));
     }
     return QD_OK;
 }
@@ -90,7 +92,8 @@ static qd_status run(test_call *t, qd_udf *u, const json_t *body, const qd_run_c
     qd_runner *runner = NULL;
     qd_json_docs docs;
     qd_run_control own = *control;
-    const qd_binding_spec spec = {.params = json_object_get(body, "parameters"), .context = json_object_get(body, "context")};
+    const qd_binding_spec spec = {.params = json_object_get(body, "parameters"),
+                                  .context = json_object_get(body, "context")};
     own.log = keep_log;
     own.log_arg = t;
     qd_json_docs_init(&docs, t->docs, t->n_docs, t->id);

@@ -51,8 +51,9 @@ static qd_status check_limits(const qd_manifest *m, const qd_wasm_limits *most, 
     };
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         if (limits[i].asked > limits[i].most)
-            return qd_fail_field(err, QD_EUDF_PARAMS, limits[i].field, "manifest field '%s': %llu, at most %llu is allowed here",
-                                 limits[i].field, (unsigned long long)limits[i].asked, (unsigned long long)limits[i].most);
+            return qd_fail_field(err, QD_EUDF_PARAMS, limits[i].field,
+                                 "manifest field '%s': %llu, at most %llu is allowed here", limits[i].field,
+                                 (unsigned long long)limits[i].asked, (unsigned long long)limits[i].most);
     }
     return QD_OK;
 }
@@ -69,8 +70,8 @@ static qd_status compile(qd_wasm_engine *e, qd_udf *u, const uint8_t *wasm, size
     return st;
 }
 
-qd_status qd_udf_build(qd_wasm_engine *e, const qd_registry_options *options, qd_manifest *m, const uint8_t *wasm, size_t n,
-                       int64_t registered_at_ms, qd_udf **out, qd_error *err)
+qd_status qd_udf_build(qd_wasm_engine *e, const qd_registry_options *options, qd_manifest *m, const uint8_t *wasm,
+                       size_t n, int64_t registered_at_ms, qd_udf **out, qd_error *err)
 {
     qd_udf *u = calloc(1, sizeof *u);
     if (!u) {

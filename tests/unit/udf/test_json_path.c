@@ -3,9 +3,10 @@
 #include "cmocka_qd.h"
 #include "udf/json_path.h"
 
-static const char DOC[] = "{\"price\":9.5,\"vendor\":{\"name\":\"acme\",\"sites\":[{\"city\":\"Bern\"},{\"city\":\"Rome\"}]},"
-                          "\"tags\":[null,\"a\",\"b\"],\"grid\":[[1,2],[3,4]],\"user.tier\":\"gold\",\"none\":null,\"empty\":[],"
-                          "\"a\":{\"b.c\":{\"d\":true}},\"odd.list\":[7,8]}";
+static const char DOC[] =
+    "{\"price\":9.5,\"vendor\":{\"name\":\"acme\",\"sites\":[{\"city\":\"Bern\"},{\"city\":\"Rome\"}]},"
+    "\"tags\":[null,\"a\",\"b\"],\"grid\":[[1,2],[3,4]],\"user.tier\":\"gold\",\"none\":null,\"empty\":[],"
+    "\"a\":{\"b.c\":{\"d\":true}},\"odd.list\":[7,8]}";
 
 static void test_get__paths__find_what_is_there(void **state)
 {
@@ -13,11 +14,34 @@ static void test_get__paths__find_what_is_there(void **state)
     static const struct {
         const char *path, *expected;
     } CASES[] = {
-        {"price", "9.5"}, {"vendor.name", "\"acme\""}, {"vendor.sites.city", "\"Bern\""}, {"vendor.sites[1].city", "\"Rome\""},
-        {"tags", "\"a\""}, {"tags[2]", "\"b\""}, {"tags[0]", NULL}, {"tags[3]", NULL}, {"tags[-1]", NULL}, {"tags[x]", NULL},
-        {"tags[1", NULL}, {"tags[]", NULL}, {"grid", "1"}, {"grid[1]", "3"}, {"grid[1][1]", "4"}, {"user.tier", "\"gold\""},
-        {"a.b.c.d", "true"}, {"odd.list[1]", "8"}, {"none", NULL}, {"empty", NULL}, {"vendor", "{"}, {"vendor.nothing", NULL},
-        {"price.more", NULL}, {"price[0]", NULL}, {".", NULL}, {"vendor.", NULL}, {"vendor..name", NULL}, {"[0]", NULL},
+        {"price", "9.5"},
+        {"vendor.name", "\"acme\""},
+        {"vendor.sites.city", "\"Bern\""},
+        {"vendor.sites[1].city", "\"Rome\""},
+        {"tags", "\"a\""},
+        {"tags[2]", "\"b\""},
+        {"tags[0]", NULL},
+        {"tags[3]", NULL},
+        {"tags[-1]", NULL},
+        {"tags[x]", NULL},
+        {"tags[1", NULL},
+        {"tags[]", NULL},
+        {"grid", "1"},
+        {"grid[1]", "3"},
+        {"grid[1][1]", "4"},
+        {"user.tier", "\"gold\""},
+        {"a.b.c.d", "true"},
+        {"odd.list[1]", "8"},
+        {"none", NULL},
+        {"empty", NULL},
+        {"vendor", "{"},
+        {"vendor.nothing", NULL},
+        {"price.more", NULL},
+        {"price[0]", NULL},
+        {".", NULL},
+        {"vendor.", NULL},
+        {"vendor..name", NULL},
+        {"[0]", NULL},
     };
     json_t *doc = NULL;
     assert_int_equal(qd_json_parse(qd_str_of(DOC), &doc, NULL), QD_OK);

@@ -24,7 +24,8 @@ static void test_parse__whole_manifest__fills_everything(void **state)
         "{\"name\":\"must\",\"type\":\"i64\",\"required\":true}],"
         "\"returns\":[{\"type\":\"f64\",\"description\":\"the score\"}],\"permissions\":[\"read_score\",\"clock\"],"
         "\"limits\":{\"memory_bytes\":1000000,\"table_elements\":5,\"call_ms\":7,\"log_bytes\":0},\"needs_score\":true,"
-        "\"deterministic\":true,\"max_score\":10,\"depends_on\":[],\"description\":\"D\",\"author\":\"A\",\"license\":\"L\","
+        "\"deterministic\":true,\"max_score\":10,\"depends_on\":[],\"description\":\"D\",\"author\":\"A\",\"license\":"
+        "\"L\","
         "\"repository\":\"R\",\"category\":\"C\",\"tags\":[\"t\"],\"language\":\"c\",\"expected_latency_us\":3,"
         "\"memory_required_bytes\":65536,\"custom\":{\"anything\":[1]}}";
     qd_error err = QD_ERROR_INIT;
@@ -74,7 +75,7 @@ static void test_parse__least__has_defaults(void **state)
     qd_manifest_free(NULL);
 }
 
-#define NAMED "\"name\":\"f\",\"version\":\"1.0.0\""
+#define NAMED       "\"name\":\"f\",\"version\":\"1.0.0\""
 #define PARAM(text) "{" NAMED ",\"parameters\":[{\"name\":\"a\",\"type\":\"f64\"}," text "]}"
 
 static void test_parse__faults__name_field_and_reason(void **state)
@@ -86,16 +87,19 @@ static void test_parse__faults__name_field_and_reason(void **state)
         {"{\"version\":\"1.0.0\"}", "name", "manifest field 'name' is missing"},
         {"{\"name\":\"f\"}", "version", "manifest field 'version' is missing"},
         {"{\"name\":\"F\",\"version\":\"1.0.0\"}", "name",
-         "manifest field 'name': expected a lower-case letter, then lower-case letters, digits and '_', 64 bytes at most, got "
+         "manifest field 'name': expected a lower-case letter, then lower-case letters, digits and '_', 64 bytes at "
+         "most, got "
          "the string \"F\""},
         {"{\"name\":\"\",\"version\":\"1.0.0\"}", "name", "got the string \"\""},
         {"{\"name\":7,\"version\":\"1.0.0\"}", "name", "got the number 7"},
         {"{\"name\":\"a/b\",\"version\":\"1.0.0\"}", "name", "got the string \"a/b\""},
         {"{\"name\":\"f\",\"version\":\"1.0\"}", "version",
-         "manifest field 'version': expected a semantic version such as 1.2.3 (semver.org 2.0.0, 64 bytes at most), got the "
+         "manifest field 'version': expected a semantic version such as 1.2.3 (semver.org 2.0.0, 64 bytes at most), "
+         "got the "
          "string \"1.0\""},
         {"{" NAMED ",\"colour\":1}", "colour", "manifest field 'colour' is unknown; free-form data goes into 'custom'"},
-        {"{" NAMED ",\"kind\":\"sorter\"}", "kind", "expected one of filter, score, transform, aggregate, got the string \"sorter\""},
+        {"{" NAMED ",\"kind\":\"sorter\"}", "kind",
+         "expected one of filter, score, transform, aggregate, got the string \"sorter\""},
         {"{" NAMED ",\"kind\":\"unset\"}", "kind", "expected one of filter"},
         {"{" NAMED ",\"kind\":\"aggregate\"}", "kind", "'aggregate' is not supported yet"},
         {"{" NAMED ",\"abi\":\"handle\"}", "abi", "the handle and batch shapes are not supported yet"},
@@ -107,32 +111,46 @@ static void test_parse__faults__name_field_and_reason(void **state)
         {PARAM("7"), "parameters[1]", "manifest field 'parameters[1]': expected an object, got a number"},
         {PARAM("{\"type\":\"f64\"}"), "parameters[1].name", "got nothing"},
         {PARAM("{\"name\":\"b b\",\"type\":\"f64\"}"), "parameters[1].name", "expected a letter or '_'"},
-        {PARAM("{\"name\":\"b\"}"), "parameters[1].type", "expected one of bool, i32, i64, f32, f64, string, got nothing"},
+        {PARAM("{\"name\":\"b\"}"), "parameters[1].type",
+         "expected one of bool, i32, i64, f32, f64, string, got nothing"},
         {PARAM("{\"name\":\"b\",\"type\":\"u8\"}"), "parameters[1].type", "got the string \"u8\""},
         {PARAM("{\"name\":\"a\",\"type\":\"i64\"}"), "parameters[1].name", "there is another parameter 'a'"},
         {PARAM("{\"name\":\"b\",\"type\":\"f64\",\"defualt\":1}"), "parameters[1]", "unknown member 'defualt'"},
         {PARAM("{\"name\":\"b\",\"type\":\"f64\",\"default\":\"1\"}"), "parameters[1].default",
          "manifest field 'parameters[1].default': expected a number, got the string \"1\""},
-        {PARAM("{\"name\":\"b\",\"type\":\"f64\",\"default\":null}"), "parameters[1].default", "expected a number, got null"},
-        {PARAM("{\"name\":\"b\",\"type\":\"i32\",\"default\":2147483648}"), "parameters[1].default", "expected a 32-bit integer"},
-        {PARAM("{\"name\":\"b\",\"type\":\"i64\",\"default\":1.5}"), "parameters[1].default", "expected a 64-bit integer"},
-        {PARAM("{\"name\":\"b\",\"type\":\"bool\",\"default\":1}"), "parameters[1].default", "expected true or false, got the number 1"},
+        {PARAM("{\"name\":\"b\",\"type\":\"f64\",\"default\":null}"), "parameters[1].default",
+         "expected a number, got null"},
+        {PARAM("{\"name\":\"b\",\"type\":\"i32\",\"default\":2147483648}"), "parameters[1].default",
+         "expected a 32-bit integer"},
+        {PARAM("{\"name\":\"b\",\"type\":\"i64\",\"default\":1.5}"), "parameters[1].default",
+         "expected a 64-bit integer"},
+        {PARAM("{\"name\":\"b\",\"type\":\"bool\",\"default\":1}"), "parameters[1].default",
+         "expected true or false, got the number 1"},
         {PARAM("{\"name\":\"b\",\"type\":\"string\",\"default\":1}"), "parameters[1].default", "expected a string"},
-        {PARAM("{\"name\":\"b\",\"type\":\"f32\",\"default\":1e300}"), "parameters[1].default", "expected a number that fits 32 bits"},
+        {PARAM("{\"name\":\"b\",\"type\":\"f32\",\"default\":1e300}"), "parameters[1].default",
+         "expected a number that fits 32 bits"},
         {PARAM("{\"name\":\"b\",\"type\":\"string\",\"from\":\"_score\"}"), "parameters[1].from", "expected a string"},
         {PARAM("{\"name\":\"b\",\"type\":\"f64\",\"from\":\"_id\"}"), "parameters[1].from", "expected a number"},
-        {PARAM("{\"name\":\"b\",\"type\":\"f64\",\"from\":\"_source.\"}"), "parameters[1].from", "'_source.' names nothing"},
-        {PARAM("{\"name\":\"b\",\"type\":\"f64\",\"from\":\"_context\"}"), "parameters[1].from", "'_context' names nothing"},
-        {PARAM("{\"name\":\"b\",\"type\":\"f64\",\"from\":[1]}"), "parameters[1].from", "expected a string, a number, true or false, got an array"},
-        {PARAM("{\"name\":\"b\",\"type\":\"f64\",\"required\":1}"), "parameters[1].required", "expected true or false, got the number 1"},
+        {PARAM("{\"name\":\"b\",\"type\":\"f64\",\"from\":\"_source.\"}"), "parameters[1].from",
+         "'_source.' names nothing"},
+        {PARAM("{\"name\":\"b\",\"type\":\"f64\",\"from\":\"_context\"}"), "parameters[1].from",
+         "'_context' names nothing"},
+        {PARAM("{\"name\":\"b\",\"type\":\"f64\",\"from\":[1]}"), "parameters[1].from",
+         "expected a string, a number, true or false, got an array"},
+        {PARAM("{\"name\":\"b\",\"type\":\"f64\",\"required\":1}"), "parameters[1].required",
+         "expected true or false, got the number 1"},
         {"{" NAMED ",\"returns\":{}}", "returns", "expected an array of one object"},
-        {"{" NAMED ",\"returns\":[{\"type\":\"string\"}]}", "returns", "functions that return strings are not supported yet"},
-        {"{" NAMED ",\"returns\":[{\"type\":\"f65\"}]}", "returns", "expected as 'type' one of bool, i32, i64, f32, f64"},
+        {"{" NAMED ",\"returns\":[{\"type\":\"string\"}]}", "returns",
+         "functions that return strings are not supported yet"},
+        {"{" NAMED ",\"returns\":[{\"type\":\"f65\"}]}", "returns",
+         "expected as 'type' one of bool, i32, i64, f32, f64"},
         {"{" NAMED ",\"permissions\":[\"fly\"]}", "permissions", "got the string \"fly\""},
         {"{" NAMED ",\"permissions\":\"log\"}", "permissions", "expected an array"},
         {"{" NAMED ",\"limits\":{\"memory\":1}}", "memory", "unknown member 'memory'"},
-        {"{" NAMED ",\"limits\":{\"call_ms\":0}}", "limits.call_ms", "expected an integer, 1 or more, got the number 0"},
-        {"{" NAMED ",\"limits\":{\"table_elements\":4294967296}}", "limits.table_elements", "got the number 4294967296"},
+        {"{" NAMED ",\"limits\":{\"call_ms\":0}}", "limits.call_ms",
+         "expected an integer, 1 or more, got the number 0"},
+        {"{" NAMED ",\"limits\":{\"table_elements\":4294967296}}", "limits.table_elements",
+         "got the number 4294967296"},
         {"{" NAMED ",\"max_score\":-1}", "max_score", "expected a number, 0 or more, got the number -1"},
         {"{" NAMED ",\"depends_on\":[\"g\"]}", "depends_on", "depends_on is not supported yet"},
         {"{" NAMED ",\"tags\":[1]}", "tags", "strings"},
