@@ -16,7 +16,8 @@
 
 typedef struct target {
     const char *path; /* of the test call */
-    json_t *base;     /* what every request holds: {} or the registration */
+    json_t *base;     /* what every request holds: {}, the version, or the registration */
+    bool is_dry_run;  /* the call stands in "test", beside the registration: both have parameters */
 } target;
 
 static const char *const CALL_FIELDS[] = {"document", "parameters", "context", "score", "id"};
@@ -26,12 +27,13 @@ static const char *const CALL_FIELDS[] = {"document", "parameters", "context", "
 static qd_status post(qctl *q, const target *t, const json_t *from, answer *reply, json_t **v, qd_error *err)
 {
     qd_buf text;
-    json_t *body = json_copy(t->base);
-    bool is_ok = body != NULL;
+    json_t *body = json_copy(t->base), *into = t->is_dry_run ? json_object() : json_incref(body);
+    bool is_ok = body && into && (!t->is_dry_run || !json_object_set(body, "test", into));
     for (size_t i = 0; is_ok && i < N_CALL_FIELDS; i++) {
         json_t *member = json_object_get(from, CALL_FIELDS[i]);
-        is_ok = !member || !json_object_set(body, CALL_FIELDS[i], member);
+        is_ok = !member || !json_object_set(into, CALL_FIELDS[i], member);
     }
+    json_decref(into);
     qd_status rc = is_ok ? write_json(body, &text, err) : qd_fail_nomem(err);
     json_decref(body);
     if (rc)
@@ -201,7 +203,7 @@ qd_status udf_test(qctl *q, const args *a, qd_error *err)
     qd_status rc;
     struct stat st;
     registration r = {0};
-    target t = {NULL, NULL};
+    target t = {NULL, NULL, false};
     qd_buf path;
     char *found = NULL;
     const char *where = a->words[0], *cases = args_text(a, "cases", NULL);
@@ -214,6 +216,7 @@ qd_status udf_test(qctl *q, const args *a, qd_error *err)
         if ((rc = registration_load(&r, where, a, err)))
             goto done;
         t.base = registration_json(&r);
+        t.is_dry_run = true;
         qd_buf_add_z(&path, "/api/v1/udfs/_test");
     } else {
         const char *at = strchr(where, '@');
