@@ -9,6 +9,18 @@
 #include "wasm/module_impl.h"
 #include "wasm/program_impl.h"
 
+/* The memory of a store that was dropped comes back in another thread's store. The kernel puts the two into order,
+ * which ThreadSanitizer does not see: the engine maps memory by system calls of its own. */
+#if defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+static char address_space;
+#define AFTER_MAPPING()    __tsan_acquire(&address_space)
+#define BEFORE_UNMAPPING() __tsan_release(&address_space)
+#else
+#define AFTER_MAPPING()
+#define BEFORE_UNMAPPING()
+#endif
+
 /* ---- the epoch clock's ticks ---------------------------------------------------------------------------------------
  */
 
@@ -63,6 +75,7 @@ uint8_t *qd_instance_memory_slow(qd_instance *i, uint32_t at, uint32_t n)
             return NULL;
         i->memory = export.of.memory;
         i->has_memory = true;
+        AFTER_MAPPING();
     }
     i->memory_data = wasmtime_memory_data(i->context, &i->memory);
     i->memory_bytes = wasmtime_memory_data_size(i->context, &i->memory);
@@ -140,6 +153,7 @@ static qd_status instantiate_driver(qd_instance *i, const wasmtime_instance_t *g
         return qd_fail(err, QD_EINTERNAL, "the driver lacks its exports");
     i->run = run.of.func;
     i->cols = wasmtime_memory_data(i->context, &cols.of.memory);
+    AFTER_MAPPING();
     return QD_OK;
 }
 
@@ -147,6 +161,7 @@ void qd_instance_free(qd_instance *i)
 {
     if (!i)
         return;
+    BEFORE_UNMAPPING();
     if (i->store)
         wasmtime_store_delete(i->store);
     qd_driver_cache_put(i->engine->drivers, i->driver);

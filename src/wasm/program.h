@@ -53,10 +53,10 @@ typedef struct qd_call {
     const volatile bool *canceled; /* read atomically at each tick; may be NULL */
 } qd_call;
 
-/* A fresh one, or one that keeps nothing (see qd_instance_release). `varying` has a bit per typed argument that changes by
- * row (the others are constants). Costs some 10 to 20 us, most of it in the pages that the function and the columns touch.
- * The message does not name the function: the caller knows it. Errors: QD_EBUSY (too many live), QD_EUDF_MEMORY,
- * QD_EUDF_FAILED (start function trapped), QD_EUDF_TIMEOUT, QD_ECANCELED, QD_ENOMEM. */
+/* A fresh one, or one that keeps nothing (see qd_instance_release). `varying` has a bit per typed argument that changes
+ * by row (the others are constants). Costs some 10 to 20 us, most of it in the pages that the function and the columns
+ * touch. The message does not name the function: the caller knows it. Errors: QD_EBUSY (too many live),
+ * QD_EUDF_MEMORY, QD_EUDF_FAILED (start function trapped), QD_EUDF_TIMEOUT, QD_ECANCELED, QD_ENOMEM. */
 qd_status qd_instance_acquire(qd_wasm_program *p, uint64_t varying, qd_call *call, qd_instance **out, qd_error *err);
 /* Drops the store with all that the function left in its memory, globals and tables, so that nothing of one query is
  * visible to the next; its address space goes back to Wasmtime's pool. A function that has none of these and imports

@@ -41,10 +41,13 @@ static void copy_name(const wasm_name_t *name, char *out, size_t size)
     out[n] = 0;
 }
 
-static size_t write_frame(const wasm_frame_t *frame, bool is_first, char *out, size_t size)
+/* `export` names a function that has lost its own name, in a stripped module; may be NULL. */
+static size_t write_frame(const wasm_frame_t *frame, const char *export, bool is_first, char *out, size_t size)
 {
     char name[64];
-    copy_name(wasmtime_frame_func_name(frame), name, sizeof name);
+    const wasm_name_t *own = wasmtime_frame_func_name(frame);
+    const wasm_name_t borrowed = {export ? strlen(export) : 0, (char *)export};
+    copy_name(own ? own : &borrowed, name, sizeof name);
     int n =
         snprintf(out, size, "%s%s%sfunc %u, offset 0x%zx%s", is_first ? " at " : ", called by ", name,
                  *name ? " (" : "", wasm_frame_func_index(frame), wasm_frame_module_offset(frame), *name ? ")" : "");
@@ -59,7 +62,8 @@ static void write_frames(const qd_instance *i, const wasm_frame_vec_t *frames, c
         n--;
     out[0] = 0;
     for (size_t k = 0; k < n && k < MAX_FRAMES; k++) {
-        size_t more = write_frame(frames->data[k], k == 0, out + used, size - used);
+        const char *export = i->cols && k + 1 == n ? i->program->export_name : NULL;
+        size_t more = write_frame(frames->data[k], export, k == 0, out + used, size - used);
         if (more == 0) {
             out[used] = 0;
             return;
