@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A function that uses all of sdk/c/quidditch.h; compiled for wasm32 and run by test_wasm_sdk.c. */
+#include "quidditch.h"
+
+QD_EXPORT(f) double f(qd_context ctx)
+{
+    char name[32], id[32], target[32];
+    uint32_t name_len = sizeof name, id_len = sizeof id, target_len = sizeof target;
+    double price, boost;
+    int64_t stock, limit;
+    int32_t flag, fuzzy;
+    if (qd_get_f64(ctx, "price", &price) != QD_OK) {
+        qd_log(QD_LOG_WARNING, "no price");
+        return -1;
+    }
+    if (qd_get_i64(ctx, "stock", &stock) || qd_get_bool(ctx, "flag", &flag) || qd_get_id(ctx, id, &id_len) ||
+        qd_get_string(ctx, "name", name, &name_len))
+        return -2;
+    if (qd_param_f64("boost", &boost) || qd_param_i64("limit", &limit) || qd_param_bool("fuzzy", &fuzzy) ||
+        qd_param_string("target", target, &target_len))
+        return -3;
+    if (!qd_has(ctx, "name") || qd_has(ctx, "nothing") || qd_get_string(ctx, "price", name, &name_len) != QD_WRONG_TYPE)
+        return -4;
+    return price + (double)stock + flag + boost + (double)limit + fuzzy + qd_get_score(ctx) + name_len + id_len +
+           target_len + (name[0] == 'd') + (id[0] == 'i') + (target[0] == 'p');
+}
