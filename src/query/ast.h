@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The typed tree of a query, as parse.c makes it: no index seen yet, everything checked that needs none. It lives in the request's arena;
- * strings and JSON values are views of the parsed body, which lives as long. A function's use is listed in `qd_uses` too,
- * so that all of them are resolved at one moment (functions.c). */
+ * The typed tree of a query, as parse.c makes it: no index seen yet, everything checked that needs none. It lives in
+ * the request's arena; strings and JSON values are views of the parsed body, which lives as long. A function's use is
+ * listed in `qd_uses` too, so that all of them are resolved at one moment (functions.c). */
 #ifndef QD_QUERY_AST_H
 #define QD_QUERY_AST_H
 
@@ -13,8 +13,20 @@
 typedef struct qd_node qd_node;
 
 typedef enum qd_node_type {
-    QD_NODE_MATCH_ALL, QD_NODE_MATCH_NONE, QD_NODE_MATCH, QD_NODE_MULTI_MATCH, QD_NODE_TERM, QD_NODE_TERMS, QD_NODE_RANGE, QD_NODE_EXISTS,
-    QD_NODE_IDS, QD_NODE_BOOL, QD_NODE_CONSTANT_SCORE, QD_NODE_FUNCTION, QD_NODE_SCRIPT_SCORE, QD_NODE_FUNCTION_SCORE,
+    QD_NODE_MATCH_ALL,
+    QD_NODE_MATCH_NONE,
+    QD_NODE_MATCH,
+    QD_NODE_MULTI_MATCH,
+    QD_NODE_TERM,
+    QD_NODE_TERMS,
+    QD_NODE_RANGE,
+    QD_NODE_EXISTS,
+    QD_NODE_IDS,
+    QD_NODE_BOOL,
+    QD_NODE_CONSTANT_SCORE,
+    QD_NODE_FUNCTION,
+    QD_NODE_SCRIPT_SCORE,
+    QD_NODE_FUNCTION_SCORE,
     QD_NODE_TYPES,
 } qd_node_type;
 
@@ -28,8 +40,8 @@ typedef enum qd_place {
 /* One use of a function in a query. */
 typedef struct qd_use {
     const qd_json_at *at;
-    size_t index;        /* among the query's uses */
-    const char *clause;  /* "wasm_udf", for messages */
+    size_t index;       /* among the query's uses */
+    const char *clause; /* "wasm_udf", for messages */
     qd_place place;
     qd_str name, version; /* version empty: in the name behind '@', or the active one */
     const json_t *params;
@@ -50,16 +62,16 @@ typedef struct qd_uses {
 /* One analyzed text against one field. */
 typedef struct qd_match {
     qd_str field;
-    qd_str text;          /* the value as text */
-    const json_t *value;  /* as given, for fields that are not text */
+    qd_str text;         /* the value as text */
+    const json_t *value; /* as given, for fields that are not text */
     bool is_and;
-    bool is_lenient;      /* a value that the field's type cannot take matches nothing */
-    bool zero_terms_all;  /* a text without tokens matches everything */
+    bool is_lenient;             /* a value that the field's type cannot take matches nothing */
+    bool zero_terms_all;         /* a text without tokens matches everything */
     qd_str minimum_should_match; /* n 0: not given */
 } qd_match;
 
 typedef struct qd_multi_match {
-    qd_match match;      /* its field is unused */
+    qd_match match; /* its field is unused */
     qd_str *fields;
     float *boosts;
     size_t n;
@@ -87,8 +99,22 @@ typedef struct qd_script_score_node {
     float min_score;
 } qd_script_score_node;
 
-typedef enum qd_score_mode { QD_SCORE_MULTIPLY, QD_SCORE_SUM, QD_SCORE_AVG, QD_SCORE_FIRST, QD_SCORE_MAX, QD_SCORE_MIN } qd_score_mode;
-typedef enum qd_boost_mode { QD_BOOST_MULTIPLY, QD_BOOST_REPLACE, QD_BOOST_SUM, QD_BOOST_AVG, QD_BOOST_MAX, QD_BOOST_MIN } qd_boost_mode;
+typedef enum qd_score_mode {
+    QD_SCORE_MULTIPLY,
+    QD_SCORE_SUM,
+    QD_SCORE_AVG,
+    QD_SCORE_FIRST,
+    QD_SCORE_MAX,
+    QD_SCORE_MIN
+} qd_score_mode;
+typedef enum qd_boost_mode {
+    QD_BOOST_MULTIPLY,
+    QD_BOOST_REPLACE,
+    QD_BOOST_SUM,
+    QD_BOOST_AVG,
+    QD_BOOST_MAX,
+    QD_BOOST_MIN
+} qd_boost_mode;
 
 /* One of function_score's functions: weight alone, a script alone, or a script times a weight. */
 typedef struct qd_scorer {
@@ -118,12 +144,18 @@ struct qd_node {
     union {
         qd_match match;
         qd_multi_match multi_match;
-        struct { qd_str field; const json_t *value; } term; /* also terms and ids: `value` is an array */
+        struct {
+            qd_str field;
+            const json_t *value;
+        } term; /* also terms and ids: `value` is an array */
         qd_range_node range;
         qd_str exists;
         qd_bool_node boolean;
-        qd_node *constant;                              /* constant_score's filter */
-        struct { qd_use *use; qd_node *query; } function; /* wasm_udf and script; query NULL: the clauses beside it */
+        qd_node *constant; /* constant_score's filter */
+        struct {
+            qd_use *use;
+            qd_node *query;
+        } function; /* wasm_udf and script; query NULL: the clauses beside it */
         qd_script_score_node script_score;
         qd_function_score_node function_score;
     } as;

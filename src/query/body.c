@@ -23,8 +23,8 @@ static qd_status parse_count_member(qd_parser *p, const qd_json_at *at, const js
     if (!json_is_integer(v))
         return qd_parse_fail(p, at, "[%.*s] expects an integer, got %s", QD_STR_FMT(at->key), qd_json_type_name(v));
     if (json_integer_value(v) < 0)
-        return qd_parse_fail(p, at, "[%.*s] parameter cannot be negative, found [%" JSON_INTEGER_FORMAT "]", QD_STR_FMT(at->key),
-                             json_integer_value(v));
+        return qd_parse_fail(p, at, "[%.*s] parameter cannot be negative, found [%" JSON_INTEGER_FORMAT "]",
+                             QD_STR_FMT(at->key), json_integer_value(v));
     *out = (size_t)json_integer_value(v);
     return QD_OK;
 }
@@ -87,7 +87,10 @@ static qd_status parse_context(qd_parser *p, const qd_json_at *at, const json_t 
 /* "100ms", "1.5s", "-1". */
 static qd_status parse_timeout(qd_parser *p, const qd_json_at *at, const json_t *v, qd_body *b)
 {
-    static const struct { const char *unit; double ns; } UNITS[] = {
+    static const struct {
+        const char *unit;
+        double ns;
+    } UNITS[] = {
         {"nanos", 1}, {"micros", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9},
     };
     qd_str text = {json_string_value(v), json_string_length(v)};
@@ -107,7 +110,9 @@ static qd_status parse_timeout(qd_parser *p, const qd_json_at *at, const json_t 
             return QD_OK;
         }
     }
-    return qd_parse_fail(p, at, "failed to parse setting [timeout]%s%.*s%s as a time value: a number with a unit is expected, such as \"500ms\"",
+    return qd_parse_fail(p, at,
+                         "failed to parse setting [timeout]%s%.*s%s as a time value: a number with a unit is expected, "
+                         "such as \"500ms\"",
                          text.p ? " with value [" : "", QD_STR_FMT(text), text.p ? "]" : "");
 }
 
@@ -127,7 +132,10 @@ static qd_status parse_later(qd_parser *p, const qd_json_at *at, const json_t *v
     return qd_parse_fail(p, at, "[%.*s] is not supported yet", QD_STR_FMT(at->key));
 }
 
-static const struct { const char *name; member_parser *parse; } MEMBERS[] = {
+static const struct {
+    const char *name;
+    member_parser *parse;
+} MEMBERS[] = {
     {"query", parse_query},
     {"from", parse_from},
     {"size", parse_size},
@@ -191,7 +199,8 @@ static qd_status check_window(qd_parser *p, const qd_body *b)
     if (b->from <= QD_MAX_RESULT_WINDOW && b->size <= QD_MAX_RESULT_WINDOW && b->from + b->size <= QD_MAX_RESULT_WINDOW)
         return QD_OK;
     size_t sum = b->from > SIZE_MAX - b->size ? SIZE_MAX : b->from + b->size;
-    return qd_fail(p->err, QD_ELIMIT, "Result window is too large, from + size must be less than or equal to: [%d] but was [%zu]",
+    return qd_fail(p->err, QD_ELIMIT,
+                   "Result window is too large, from + size must be less than or equal to: [%d] but was [%zu]",
                    QD_MAX_RESULT_WINDOW, sum);
 }
 
@@ -203,7 +212,8 @@ static qd_status apply_url(qd_parser *p, const qd_search_request *rq, qd_body *b
         b->size = (size_t)rq->size;
     if (rq->track_total_hits == 0)
         b->track_total = 0;
-    else if (rq->track_total_hits == 1 || (rq->track_total_hits < 0 && rq->rest_total_hits_as_int && b->track_total != 0))
+    else if (rq->track_total_hits == 1 ||
+             (rq->track_total_hits < 0 && rq->rest_total_hits_as_int && b->track_total != 0))
         b->track_total = QD_TRACK_ALL; /* a plain number has no place for "at least" */
     else if (rq->track_total_hits >= 2)
         b->track_total = (uint64_t)rq->track_total_hits - 2;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A search body, read: the query's tree and everything that stands beside it. One table of members in body.c; sort and `_source` have
- * files of their own (body_sort.c, body_source.c). */
+ * A search body, read: the query's tree and everything that stands beside it. One table of members in body.c; sort and
+ * `_source` have files of their own (body_sort.c, body_source.c). */
 #ifndef QD_QUERY_BODY_H
 #define QD_QUERY_BODY_H
 
@@ -9,7 +9,7 @@
 #include "query/search.h"
 
 #define QD_MAX_RESULT_WINDOW 10000
-#define QD_MAX_SORT_KEYS 32
+#define QD_MAX_SORT_KEYS     32
 
 typedef enum qd_sort_by { QD_SORT_BY_FIELD, QD_SORT_BY_SCORE, QD_SORT_BY_DOC } qd_sort_by;
 typedef enum qd_missing { QD_MISSING_LAST, QD_MISSING_FIRST, QD_MISSING_VALUE } qd_missing;

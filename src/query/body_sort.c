@@ -77,7 +77,9 @@ static qd_status parse_sort_key(qd_parser *p, const qd_json_at *at, qd_str field
     qd_sort_spec *s = &b->sort[b->n_sort++];
     s->at = at;
     s->field = field;
-    s->by = qd_str_is(field, "_score") ? QD_SORT_BY_SCORE : qd_str_is(field, "_doc") ? QD_SORT_BY_DOC : QD_SORT_BY_FIELD;
+    s->by = qd_str_is(field, "_score") ? QD_SORT_BY_SCORE
+            : qd_str_is(field, "_doc") ? QD_SORT_BY_DOC
+                                       : QD_SORT_BY_FIELD;
     s->is_desc = s->by == QD_SORT_BY_SCORE;
     s->takes_max = s->is_desc;
     if (qd_str_is(field, "_script") || qd_str_is(field, "_geo_distance"))
@@ -96,8 +98,9 @@ static qd_status parse_sort_item(qd_parser *p, const qd_json_at *at, const json_
     if (json_is_string(v))
         return parse_sort_key(p, at, (qd_str){json_string_value(v), json_string_length(v)}, NULL, b);
     if (!json_is_object(v))
-        return qd_parse_fail(p, at, "malformed sort format, within the sort array, an object, or an actual string are allowed, got %s",
-                             qd_json_type_name(v));
+        return qd_parse_fail(
+            p, at, "malformed sort format, within the sort array, an object, or an actual string are allowed, got %s",
+            qd_json_type_name(v));
     const char *key;
     size_t n;
     json_t *member;

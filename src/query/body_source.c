@@ -39,7 +39,8 @@ static qd_status parse_source_object(qd_parser *p, const qd_json_at *at, const j
         else if (strcmp(key, "excludes") == 0 || strcmp(key, "exclude") == 0)
             st = parse_patterns(p, at_key, member, &s->excludes, &s->n_excludes);
         else
-            st = qd_parse_fail(p, at_key, "Unknown key for a VALUE_STRING in [%.100s]: [_source] has includes and excludes", key);
+            st = qd_parse_fail(p, at_key,
+                               "Unknown key for a VALUE_STRING in [%.100s]: [_source] has includes and excludes", key);
         if (st != QD_OK)
             return st;
     }
@@ -56,5 +57,7 @@ qd_status qd_body_parse_source(qd_parser *p, const qd_json_at *at, const json_t 
         return parse_source_object(p, at, v, &b->source);
     if (json_is_string(v) || json_is_array(v))
         return parse_patterns(p, at, v, &b->source.includes, &b->source.n_includes);
-    return qd_parse_fail(p, at, "[_source] expects one of [VALUE_BOOLEAN, VALUE_STRING, START_ARRAY, START_OBJECT], got %s", qd_json_type_name(v));
+    return qd_parse_fail(p, at,
+                         "[_source] expects one of [VALUE_BOOLEAN, VALUE_STRING, START_ARRAY, START_OBJECT], got %s",
+                         qd_json_type_name(v));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Running the plans over their segments, in parallel, and merging what each found: the best hits by score or by fields, and how
- * many there are. Ties go to the document that stands first: by target, segment, document.
+ * Running the plans over their segments, in parallel, and merging what each found: the best hits by score or by fields,
+ * and how many there are. Ties go to the document that stands first: by target, segment, document.
  *
  * collect.c has the tasks and the merge, collect_score.c the best by score, collect_sorted.c the first by fields. */
 #ifndef QD_QUERY_COLLECT_H
@@ -20,7 +20,7 @@ typedef struct qd_hit {
 
 /* What one task found; its own thread writes it. */
 typedef struct qd_found_hits {
-    qd_hit *hits;  /* best first */
+    qd_hit *hits; /* best first */
     size_t n;
     int64_t *ranks;
     qd_str *texts;
@@ -31,23 +31,24 @@ typedef struct qd_found_hits {
 
 typedef struct qd_collection {
     qd_run *run;
-    const qd_plan *plans; /* by target */
-    const qd_sort *sorts; /* by target; NULL: by score */
-    size_t k;             /* from + size */
-    uint64_t count_limit; /* hits are counted up to this and one more; QD_TRACK_ALL: all */
-    bool is_counting;     /* else `total` was known before, or nobody asks */
+    const qd_plan *plans;         /* by target */
+    const qd_sort *sorts;         /* by target; NULL: by score */
+    size_t k;                     /* from + size */
+    uint64_t count_limit;         /* hits are counted up to this and one more; QD_TRACK_ALL: all */
+    bool is_counting;             /* else `total` was known before, or nobody asks */
     atomic_uint_fast64_t counted; /* by all tasks, where there is a limit */
-    qd_found_hits *found; /* by task */
+    qd_found_hits *found;         /* by task */
     /* The outcome. */
     qd_hit *hits;
     size_t n_hits;
     uint64_t total;
-    bool total_is_least;  /* there are more than `total` */
+    bool total_is_least; /* there are more than `total` */
     bool has_max_score;
     float max_score;
 } qd_collection;
 
-/* Fills in run, plans, sorts, k before. Errors: what a task failed with, QD_ECANCELED, QD_ENOMEM. A passed deadline is no error: run->timed_out. */
+/* Fills in run, plans, sorts, k before. Errors: what a task failed with, QD_ECANCELED, QD_ENOMEM. A passed deadline is
+ * no error: run->timed_out. */
 qd_status qd_collect(qd_collection *c, qd_error *err);
 void qd_collection_deinit(qd_collection *c);
 
@@ -62,6 +63,9 @@ void qd_collect_count_only(qd_collection *c, size_t task);
 /* A finished run over a segment: a stop has its reason recorded or is no failure. */
 void qd_collect_end(qd_collection *c, size_t task, qd_status status, const qd_error *err);
 void qd_collect_nomem(qd_collection *c, size_t task);
-static inline const qd_plan *qd_collect_plan(const qd_collection *c, size_t task) { return &c->plans[c->run->tasks[task].target]; }
+static inline const qd_plan *qd_collect_plan(const qd_collection *c, size_t task)
+{
+    return &c->plans[c->run->tasks[task].target];
+}
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The best hits of one segment by score. Three ways, by what the query needs:
  *  - all hits score the same: the first k are the best, and counting ends when nobody wants to know more;
- *  - each hit must be seen (it is counted to the end, or a function stands at the root): blocks, with one comparison per document;
+ *  - each hit must be seen (it is counted to the end, or a function stands at the root): blocks, with one comparison
+ * per document;
  *  - else the seam skips blocks of postings that cannot beat the k-th best, as soon as enough hits were counted. */
 #include <float.h>
 #include <math.h>
@@ -17,7 +18,7 @@ typedef struct best {
     size_t task, k, cap;
     float threshold; /* a score must be above it to get in */
     bool is_constant, has_failed, is_enough;
-    uint32_t seen;   /* top: calls since the last look at the clock */
+    uint32_t seen; /* top: calls since the last look at the clock */
     float min_score;
 } best;
 
@@ -134,8 +135,13 @@ void qd_collect_by_score(qd_collection *c, size_t task)
     uint32_t segment = c->run->tasks[task].segment, max_doc = qd_searcher_max_doc(plan->searcher, segment);
     qd_error err = QD_ERROR_INIT;
     best b = {
-        .c = c, .f = &c->found[task], .task = task, .k = c->k < max_doc ? c->k : max_doc, .threshold = -FLT_MAX,
-        .is_constant = plan->is_constant, .min_score = body->has_min_score ? body->min_score : -FLT_MAX,
+        .c = c,
+        .f = &c->found[task],
+        .task = task,
+        .k = c->k < max_doc ? c->k : max_doc,
+        .threshold = -FLT_MAX,
+        .is_constant = plan->is_constant,
+        .min_score = body->has_min_score ? body->min_score : -FLT_MAX,
     };
     if (b.k == 0)
         return;
@@ -147,5 +153,6 @@ void qd_collect_by_score(qd_collection *c, size_t task)
         qd_collect_nomem(c, task);
     else
         qd_collect_end(c, task, st, &err);
-    qsort(b.f->hits, b.f->n, sizeof *b.f->hits, by_score);
+    if (b.f->n > 1)
+        qsort(b.f->hits, b.f->n, sizeof *b.f->hits, by_score);
 }

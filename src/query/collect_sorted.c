@@ -5,7 +5,7 @@
 
 #include "query/collect.h"
 
-#define FIRST_SLOTS 256
+#define FIRST_SLOTS    256
 #define MAX_TEXT_BYTES ((size_t)64 << 20)
 
 typedef struct sorter {
@@ -14,11 +14,11 @@ typedef struct sorter {
     const qd_sort *sort;
     qd_key_reader *readers;
     size_t task, k, cap;
-    int64_t *block;    /* ranks of the block, key by key */
-    int64_t *slots;    /* n_keys ranks per slot */
-    uint32_t *docs;    /* by slot */
-    float *scores;     /* by slot */
-    uint32_t *heap;    /* slots; the last in order is the root */
+    int64_t *block; /* ranks of the block, key by key */
+    int64_t *slots; /* n_keys ranks per slot */
+    uint32_t *docs; /* by slot */
+    float *scores;  /* by slot */
+    uint32_t *heap; /* slots; the last in order is the root */
     size_t n;
     bool has_failed;
 } sorter;
@@ -147,8 +147,11 @@ static void take_hits(sorter *s)
     s->slots = NULL;
     for (size_t slot = 0; slot < n; slot++) {
         s->f->hits[slot] = (qd_hit){
-            .task = s->task, .doc = s->docs[slot], .score = s->scores[slot],
-            .ranks = s->f->ranks + slot * keys, .texts = s->f->texts + slot * keys,
+            .task = s->task,
+            .doc = s->docs[slot],
+            .score = s->scores[slot],
+            .ranks = s->f->ranks + slot * keys,
+            .texts = s->f->texts + slot * keys,
         };
     }
 }
@@ -164,7 +167,8 @@ static qd_status take_texts(sorter *s, qd_error *err)
         if (!s->f->arena && !(s->f->arena = qd_arena_new(MAX_TEXT_BYTES)))
             return qd_fail_nomem(err);
         for (size_t hit = 0; hit < s->f->n && st == QD_OK; hit++)
-            st = qd_key_reader_text(&s->readers[i], s->f->ranks[hit * keys + i], s->f->arena, &s->f->texts[hit * keys + i], err);
+            st = qd_key_reader_text(&s->readers[i], s->f->ranks[hit * keys + i], s->f->arena,
+                                    &s->f->texts[hit * keys + i], err);
     }
     return st;
 }
@@ -187,7 +191,8 @@ void qd_collect_sorted(qd_collection *c, size_t task)
     const qd_task *t = &c->run->tasks[task];
     uint32_t max_doc = qd_searcher_max_doc(plan->searcher, t->segment);
     qd_error err = QD_ERROR_INIT;
-    sorter s = {.c = c, .f = &c->found[task], .sort = &c->sorts[t->target], .task = task, .k = c->k < max_doc ? c->k : max_doc};
+    sorter s = {
+        .c = c, .f = &c->found[task], .sort = &c->sorts[t->target], .task = task, .k = c->k < max_doc ? c->k : max_doc};
     if (s.k == 0)
         return;
     qd_status st = open_readers(&s, plan, t->segment, &err);

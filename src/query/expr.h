@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a block node computes: a small tree over the documents (and scores) of the native clause below it, evaluated for a block
- * of documents at a time by score.c. Each evaluation answers, for each row, whether it matches and with which score. Made by the planner
- * in the request's arena; immutable; shared by the threads of the query.
+ * What a block node computes: a small tree over the documents (and scores) of the native clause below it, evaluated for
+ * a block of documents at a time by score.c. Each evaluation answers, for each row, whether it matches and with which
+ * score. Made by the planner in the request's arena; immutable; shared by the threads of the query.
  *
  * A document for which a function has no result (see binding.h) does not match. */
 #ifndef QD_QUERY_EXPR_H
@@ -22,7 +22,8 @@ typedef enum qd_expr_type {
 
 typedef struct qd_expr qd_expr;
 
-/* Which rows one of function_score's functions is for: all, or those that an expression or a prepared filter matches. */
+/* Which rows one of function_score's functions is for: all, or those that an expression or a prepared filter matches.
+ */
 typedef struct qd_expr_scorer {
     const qd_scorer *scorer;
     qd_expr *filter_expr;    /* functions in the filter: asked about the rows at hand */

@@ -33,7 +33,8 @@ static int64_t column_value(const qd_column *c, uint32_t doc)
 }
 
 /* `_version`, `_seq_no`: hits of one segment mostly follow each other. */
-static qd_status write_versions(qd_fetcher *f, const qd_hit *hit, const qd_searcher *s, uint32_t segment, qd_json *w, qd_error *err)
+static qd_status write_versions(qd_fetcher *f, const qd_hit *hit, const qd_searcher *s, uint32_t segment, qd_json *w,
+                                qd_error *err)
 {
     const qd_body *b = &f->c->run->body;
     if (!b->wants_version && !b->wants_seq_no)
@@ -98,7 +99,7 @@ qd_status qd_fetch_write(qd_fetcher *f, const qd_hit *hit, qd_json *w, qd_error 
     qd_json_str(w, stored.id);
     st = write_versions(f, hit, target->searcher, t->segment, w, err);
     qd_json_key(w, "_score");
-    if (!f->c->sorts || run->body.track_scores)
+    if (!f->c->sorts || f->c->sorts[t->target].needs_scores)
         qd_json_f32(w, hit->score);
     else
         qd_json_null(w);

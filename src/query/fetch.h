@@ -8,8 +8,8 @@
 
 typedef struct qd_fetcher {
     const qd_collection *c;
-    qd_buf source;           /* the filtered `_source` at hand */
-    size_t columns_of;       /* the task whose columns are open; SIZE_MAX: none */
+    qd_buf source;     /* the filtered `_source` at hand */
+    size_t columns_of; /* the task whose columns are open; SIZE_MAX: none */
     qd_column *version, *seq_no;
 } qd_fetcher;
 

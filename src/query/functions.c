@@ -21,7 +21,8 @@ static qd_status find(qd_run *run, const qd_use *use, qd_udf **out, qd_error *er
         return QD_OK;
     }
     if (!run->rq->registry)
-        return qd_fail(err, QD_EUDF_NOTFOUND, "function '%.*s' is not registered: there is no registry", QD_STR_FMT(use->name));
+        return qd_fail(err, QD_EUDF_NOTFOUND, "function '%.*s' is not registered: there is no registry",
+                       QD_STR_FMT(use->name));
     if (use->version.n)
         return qd_registry_get(run->rq->registry, use->name, use->version, out, err);
     return qd_registry_get_spec(run->rq->registry, use->name, out, err);
@@ -33,13 +34,16 @@ static qd_status check_kind(const qd_use *use, const qd_udf *u, qd_error *err)
     qd_udf_kind kind = u->manifest->kind;
     const char *name = qd_udf_kind_name(kind);
     if (kind != QD_KIND_FILTER && kind != QD_KIND_SCORE)
-        return qd_fail(err, QD_EUDF_PARAMS, "[%s] function '%s' has kind %s: a query takes filter and score functions", use->clause, u->label,
-                       name);
+        return qd_fail(err, QD_EUDF_PARAMS, "[%s] function '%s' has kind %s: a query takes filter and score functions",
+                       use->clause, u->label, name);
     if (use->place == QD_PLACE_FILTER && kind != QD_KIND_FILTER)
-        return qd_fail(err, QD_EUDF_PARAMS, "[%s] function '%s' has kind score, but stands where only yes or no counts "
-                       "(filter, must_not, script): use a function of kind filter", use->clause, u->label);
+        return qd_fail(err, QD_EUDF_PARAMS,
+                       "[%s] function '%s' has kind score, but stands where only yes or no counts "
+                       "(filter, must_not, script): use a function of kind filter",
+                       use->clause, u->label);
     if (use->place == QD_PLACE_SCORE && kind != QD_KIND_SCORE)
-        return qd_fail(err, QD_EUDF_PARAMS, "[%s] function '%s' has kind filter: a score is expected here, use a function of kind score",
+        return qd_fail(err, QD_EUDF_PARAMS,
+                       "[%s] function '%s' has kind filter: a score is expected here, use a function of kind score",
                        use->clause, u->label);
     return QD_OK;
 }

@@ -125,7 +125,8 @@ bool qd_scan_key_is(qd_str raw_key, qd_str key)
     if (!has_escape(plain))
         return qd_str_eq(plain, key);
     json_t *decoded = json_loadb(raw_key.p, raw_key.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-    bool is_same = json_is_string(decoded) && qd_str_eq((qd_str){json_string_value(decoded), json_string_length(decoded)}, key);
+    bool is_same =
+        json_is_string(decoded) && qd_str_eq((qd_str){json_string_value(decoded), json_string_length(decoded)}, key);
     json_decref(decoded);
     return is_same;
 }

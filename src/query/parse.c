@@ -31,12 +31,42 @@ static const clause_row CLAUSES[] = {
 };
 
 /* Clauses of OpenSearch that later work brings: refused by another sentence than a typing error. */
-static const char *const LATER[] = {
-    "match_phrase", "match_phrase_prefix", "match_bool_prefix", "query_string", "simple_query_string", "prefix", "wildcard", "regexp",
-    "fuzzy", "dis_max", "boosting", "nested", "has_child", "has_parent", "parent_id", "terms_set", "intervals", "geo_distance",
-    "geo_bounding_box", "geo_polygon", "geo_shape", "more_like_this", "percolate", "rank_feature", "distance_feature", "knn", "hybrid",
-    "neural", "wrapper", "pinned", "span_term", "span_near", "span_or", "span_not", "span_first", NULL,
-};
+static const char *const LATER[] = {"match_phrase",
+                                    "match_phrase_prefix",
+                                    "match_bool_prefix",
+                                    "query_string",
+                                    "simple_query_string",
+                                    "prefix",
+                                    "wildcard",
+                                    "regexp",
+                                    "fuzzy",
+                                    "dis_max",
+                                    "boosting",
+                                    "nested",
+                                    "has_child",
+                                    "has_parent",
+                                    "parent_id",
+                                    "terms_set",
+                                    "intervals",
+                                    "geo_distance",
+                                    "geo_bounding_box",
+                                    "geo_polygon",
+                                    "geo_shape",
+                                    "more_like_this",
+                                    "percolate",
+                                    "rank_feature",
+                                    "distance_feature",
+                                    "knn",
+                                    "hybrid",
+                                    "neural",
+                                    "wrapper",
+                                    "pinned",
+                                    "span_term",
+                                    "span_near",
+                                    "span_or",
+                                    "span_not",
+                                    "span_first",
+                                    NULL};
 
 qd_status qd_parse_fail(const qd_parser *p, const qd_json_at *at, const char *fmt, ...)
 {
@@ -82,9 +112,15 @@ int qd_parse_word(qd_str word, const char *const *words)
 /* ---- options ---- */
 
 static const char *const EXPECTED[] = {
-    [QD_OPT_F32] = "a number",      [QD_OPT_F64] = "a number",       [QD_OPT_BOOL] = "true or false",
-    [QD_OPT_STR] = "a string",      [QD_OPT_JSON] = "a value",       [QD_OPT_OBJECT] = "an object",
-    [QD_OPT_TEXT] = "a string or a number", [QD_OPT_IGNORED] = "a value", [QD_OPT_NOT_YET] = "a value",
+    [QD_OPT_F32] = "a number",
+    [QD_OPT_F64] = "a number",
+    [QD_OPT_BOOL] = "true or false",
+    [QD_OPT_STR] = "a string",
+    [QD_OPT_JSON] = "a value",
+    [QD_OPT_OBJECT] = "an object",
+    [QD_OPT_TEXT] = "a string or a number",
+    [QD_OPT_IGNORED] = "a value",
+    [QD_OPT_NOT_YET] = "a value",
 };
 
 /* Numbers may come as strings, as in OpenSearch. */
@@ -150,17 +186,19 @@ static bool read_option(qd_parser *p, qd_option_type type, const json_t *v, void
     }
 }
 
-static qd_status parse_option(qd_parser *p, const qd_json_at *at, const char *clause, const qd_option *row, const json_t *v, void *out)
+static qd_status parse_option(qd_parser *p, const qd_json_at *at, const char *clause, const qd_option *row,
+                              const json_t *v, void *out)
 {
     if (row->type == QD_OPT_NOT_YET)
         return qd_parse_fail(p, at, "[%s] [%s] is not supported yet", clause, row->name);
     if (!read_option(p, row->type, v, (char *)out + row->offset))
-        return qd_parse_fail(p, at, "[%s] [%s] expects %s, got %s", clause, row->name, EXPECTED[row->type], qd_json_type_name(v));
+        return qd_parse_fail(p, at, "[%s] [%s] expects %s, got %s", clause, row->name, EXPECTED[row->type],
+                             qd_json_type_name(v));
     return QD_OK;
 }
 
-qd_status qd_parse_options(qd_parser *p, const qd_json_at *at, const char *clause, const json_t *body, const qd_option *table, void *out,
-                           float *boost)
+qd_status qd_parse_options(qd_parser *p, const qd_json_at *at, const char *clause, const json_t *body,
+                           const qd_option *table, void *out, float *boost)
 {
     static const qd_option BOOST = {"boost", QD_OPT_F32, 0}, NAME = {"_name", QD_OPT_NOT_YET, 0};
     const char *key;
@@ -189,7 +227,8 @@ qd_status qd_parse_options(qd_parser *p, const qd_json_at *at, const char *claus
         if (st != QD_OK)
             return st;
         if (to == (void *)boost && boost && *boost < 0)
-            return qd_parse_fail(p, at_key, "negative [boost] are not allowed in [%s], use a value between 0 and 1 to deboost", clause);
+            return qd_parse_fail(
+                p, at_key, "negative [boost] are not allowed in [%s], use a value between 0 and 1 to deboost", clause);
     }
     return QD_OK;
 }
@@ -208,8 +247,8 @@ qd_status qd_parse_one_field(qd_parser *p, const qd_json_at *at, const char *cla
     if (!at_field)
         return qd_parse_nomem(p);
     if (second)
-        return qd_parse_fail(p, at_field, "[%s] query doesn't support multiple fields, found [%.100s] and [%.100s]", clause, name.p,
-                             json_object_iter_key(second));
+        return qd_parse_fail(p, at_field, "[%s] query doesn't support multiple fields, found [%.100s] and [%.100s]",
+                             clause, name.p, json_object_iter_key(second));
     *field = name;
     *value = json_object_iter_value(iter);
     *at_value = at_field;
@@ -218,7 +257,8 @@ qd_status qd_parse_one_field(qd_parser *p, const qd_json_at *at, const char *cla
 
 /* ---- clauses ---- */
 
-static qd_status parse_named(qd_parser *p, const qd_json_at *at, qd_str name, const json_t *body, bool in_filter, qd_node **out)
+static qd_status parse_named(qd_parser *p, const qd_json_at *at, qd_str name, const json_t *body, bool in_filter,
+                             qd_node **out)
 {
     const clause_row *row = NULL;
     for (size_t i = 0; i < sizeof CLAUSES / sizeof *CLAUSES && !row; i++)
@@ -244,7 +284,8 @@ static qd_status parse_named(qd_parser *p, const qd_json_at *at, qd_str name, co
 qd_status qd_parse_query(qd_parser *p, const qd_json_at *at, const json_t *clause, bool in_filter, qd_node **out)
 {
     if (!json_is_object(clause))
-        return qd_parse_fail(p, at, "[_na] query malformed, must start with start_object, got %s", qd_json_type_name(clause));
+        return qd_parse_fail(p, at, "[_na] query malformed, must start with start_object, got %s",
+                             qd_json_type_name(clause));
     void *iter = json_object_iter((json_t *)clause);
     if (!iter)
         return qd_parse_fail(p, at, "query malformed, empty clause found");
@@ -253,14 +294,21 @@ qd_status qd_parse_query(qd_parser *p, const qd_json_at *at, const json_t *claus
     if (!at_name)
         return qd_parse_nomem(p);
     if (p->depth >= QD_MAX_CLAUSE_DEPTH)
-        return qd_parse_fail(p, at_name, "[%.*s] is nested deeper than [%d] clauses, the maximum set in [indices.query.bool.max_nested_depth]",
-                             QD_STR_FMT(name), QD_MAX_CLAUSE_DEPTH);
+        return qd_parse_fail(
+            p, at_name,
+            "[%.*s] is nested deeper than [%d] clauses, the maximum set in [indices.query.bool.max_nested_depth]",
+            QD_STR_FMT(name), QD_MAX_CLAUSE_DEPTH);
     if (++p->clauses > QD_MAX_CLAUSES)
-        return qd_parse_fail(p, at_name, "too many clauses: maxClauseCount is set to [%d] by [indices.query.bool.max_clause_count]", QD_MAX_CLAUSES);
+        return qd_parse_fail(p, at_name,
+                             "too many clauses: maxClauseCount is set to [%d] by [indices.query.bool.max_clause_count]",
+                             QD_MAX_CLAUSES);
     void *second = json_object_iter_next((json_t *)clause, iter);
     if (second)
-        return qd_parse_fail(p, at_name, "[%.*s] malformed query, expected [END_OBJECT] but found [FIELD_NAME]: a clause has one name, "
-                             "[%.100s] needs a clause of its own", QD_STR_FMT(name), json_object_iter_key(second));
+        return qd_parse_fail(
+            p, at_name,
+            "[%.*s] malformed query, expected [END_OBJECT] but found [FIELD_NAME]: a clause has one name, "
+            "[%.100s] needs a clause of its own",
+            QD_STR_FMT(name), json_object_iter_key(second));
     p->depth++;
     qd_status st = parse_named(p, at_name, name, json_object_iter_value(iter), in_filter, out);
     p->depth--;

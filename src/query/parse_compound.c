@@ -26,7 +26,8 @@ static qd_status parse_occur(qd_parser *p, const qd_json_at *at, const json_t *v
     bool in_filter = node->in_filter || occur == QD_FILTER || occur == QD_MUST_NOT;
     size_t n = json_is_array(v) ? json_array_size(v) : 1;
     if (!json_is_array(v) && !json_is_object(v))
-        return qd_parse_fail(p, at, "[bool] %s: expected a clause or an array of clauses, got %s", OCCUR_NAMES[occur], qd_json_type_name(v));
+        return qd_parse_fail(p, at, "[bool] %s: expected a clause or an array of clauses, got %s", OCCUR_NAMES[occur],
+                             qd_json_type_name(v));
     if (n > QD_MAX_CLAUSES)
         return qd_parse_fail(p, at, "too many clauses: maxClauseCount is set to [%d]", QD_MAX_CLAUSES);
     b->clauses[occur] = qd_arena_array(p->arena, n, sizeof *b->clauses[occur]);

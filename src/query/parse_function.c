@@ -53,13 +53,16 @@ static qd_status fill_on_error(qd_parser *p, const qd_json_at *at, const udf_opt
     static const char *const MODES[] = {"fail", "skip", "default", NULL};
     int mode = o->on_error.n ? qd_parse_word(o->on_error, MODES) : 0;
     if (mode < 0)
-        return qd_parse_fail(p, at, "[wasm_udf] [on_error] is [%.*s]: expected fail, skip or default", QD_STR_FMT(o->on_error));
+        return qd_parse_fail(p, at, "[wasm_udf] [on_error] is [%.*s]: expected fail, skip or default",
+                             QD_STR_FMT(o->on_error));
     use->on_error = (qd_on_error)mode;
     if (o->default_value) {
         if (!json_is_number(o->default_value) && !json_is_boolean(o->default_value))
-            return qd_parse_fail(p, at, "[wasm_udf] [default] expects a number or a boolean, got %s", qd_json_type_name(o->default_value));
+            return qd_parse_fail(p, at, "[wasm_udf] [default] expects a number or a boolean, got %s",
+                                 qd_json_type_name(o->default_value));
         use->has_default = true;
-        use->default_value = json_is_number(o->default_value) ? json_number_value(o->default_value) : json_is_true(o->default_value);
+        use->default_value =
+            json_is_number(o->default_value) ? json_number_value(o->default_value) : json_is_true(o->default_value);
     }
     if (use->on_error == QD_ON_ERROR_DEFAULT && !use->has_default)
         return qd_parse_fail(p, at, "[wasm_udf] [on_error] default needs a [default]");
@@ -90,7 +93,8 @@ qd_status qd_parse_wasm_udf(qd_parser *p, const qd_json_at *at, const json_t *bo
     if (!o.query)
         return QD_OK;
     const qd_json_at *at_query = qd_at_key(p, at, QD_STR("query"));
-    return at_query ? qd_parse_query(p, at_query, o.query, node->in_filter, &node->as.function.query) : qd_parse_nomem(p);
+    return at_query ? qd_parse_query(p, at_query, o.query, node->in_filter, &node->as.function.query)
+                    : qd_parse_nomem(p);
 }
 
 /* ---- scripts ---- */
@@ -113,13 +117,15 @@ static const qd_option SCRIPT_OPTIONS[] = {
 static bool is_function_name(qd_str s)
 {
     size_t n = 0;
-    while (n < s.n && ((s.p[n] >= 'a' && s.p[n] <= 'z') || (n > 0 && ((s.p[n] >= '0' && s.p[n] <= '9') || s.p[n] == '_'))))
+    while (n < s.n &&
+           ((s.p[n] >= 'a' && s.p[n] <= 'z') || (n > 0 && ((s.p[n] >= '0' && s.p[n] <= '9') || s.p[n] == '_'))))
         n++;
     return n > 0 && (n == s.n || s.p[n] == '@');
 }
 
 /* {"lang": "wasm", "source" | "id": NAME, "params"} or just NAME. */
-static qd_status parse_script_object(qd_parser *p, const qd_json_at *at, const char *clause, const json_t *v, qd_place place, qd_use **out)
+static qd_status parse_script_object(qd_parser *p, const qd_json_at *at, const char *clause, const json_t *v,
+                                     qd_place place, qd_use **out)
 {
     script_options o = {0};
     qd_status st = QD_OK;
@@ -130,16 +136,19 @@ static qd_status parse_script_object(qd_parser *p, const qd_json_at *at, const c
     if (st != QD_OK)
         return st;
     if (o.lang.n && !qd_str_is(o.lang, "wasm"))
-        return qd_parse_fail(p, at, "[script] lang [%.*s] is not supported yet: use [wasm] with the name of a registered function",
-                             QD_STR_FMT(o.lang));
+        return qd_parse_fail(
+            p, at, "[script] lang [%.*s] is not supported yet: use [wasm] with the name of a registered function",
+            QD_STR_FMT(o.lang));
     if (o.source.n && o.id.n)
         return qd_parse_fail(p, at, "[script] has both [source] and [id]: give one");
     qd_str spec = o.source.n ? o.source : o.id;
     if (spec.n == 0)
         return qd_parse_fail(p, at, "must specify either [source] for an inline script or [id] for a stored script");
     if (!is_function_name(spec))
-        return qd_parse_fail(p, at, "[script] [%.*s] is not the name of a registered function (NAME or NAME@VERSION); "
-                             "other languages are not supported yet", QD_STR_FMT(spec));
+        return qd_parse_fail(p, at,
+                             "[script] [%.*s] is not the name of a registered function (NAME or NAME@VERSION); "
+                             "other languages are not supported yet",
+                             QD_STR_FMT(spec));
     st = new_use(p, at, clause, place, out);
     if (st != QD_OK)
         return st;
@@ -149,7 +158,8 @@ static qd_status parse_script_object(qd_parser *p, const qd_json_at *at, const c
 }
 
 /* {"script": {…}} as script, script_score and function_score's script_score have it. */
-static qd_status parse_script_member(qd_parser *p, const qd_json_at *at, const char *clause, const json_t *v, qd_place place, qd_use **out)
+static qd_status parse_script_member(qd_parser *p, const qd_json_at *at, const char *clause, const json_t *v,
+                                     qd_place place, qd_use **out)
 {
     const qd_json_at *at_script = qd_at_key(p, at, QD_STR("script"));
     if (!at_script)
@@ -181,7 +191,8 @@ static const qd_option SCRIPT_SCORE_OPTIONS[] = {
     {NULL, 0, 0},
 };
 
-static qd_status parse_min_score(qd_parser *p, const qd_json_at *at, const char *clause, const json_t *v, bool *has, float *out)
+static qd_status parse_min_score(qd_parser *p, const qd_json_at *at, const char *clause, const json_t *v, bool *has,
+                                 float *out)
 {
     if (!v)
         return QD_OK;
@@ -218,16 +229,16 @@ typedef struct scorer_options {
     float weight;
 } scorer_options;
 
-#define SCORER_OPTIONS                                                    \
-    {"script_score", QD_OPT_OBJECT, offsetof(scorer_options, script_score)}, \
-    {"weight", QD_OPT_F32, offsetof(scorer_options, weight)},             \
-    {"field_value_factor", QD_OPT_NOT_YET, 0},                            \
-    {"random_score", QD_OPT_NOT_YET, 0},                                  \
-    {"gauss", QD_OPT_NOT_YET, 0},                                         \
-    {"linear", QD_OPT_NOT_YET, 0},                                        \
-    {"exp", QD_OPT_NOT_YET, 0}
+#define SCORER_OPTIONS                                                                                                 \
+    {"script_score", QD_OPT_OBJECT, offsetof(scorer_options, script_score)},                                           \
+        {"weight", QD_OPT_F32, offsetof(scorer_options, weight)}, {"field_value_factor", QD_OPT_NOT_YET, 0},           \
+        {"random_score", QD_OPT_NOT_YET, 0}, {"gauss", QD_OPT_NOT_YET, 0}, {"linear", QD_OPT_NOT_YET, 0},              \
+    {                                                                                                                  \
+        "exp", QD_OPT_NOT_YET, 0                                                                                       \
+    }
 
-static const qd_option SCORER_TABLE[] = {{"filter", QD_OPT_OBJECT, offsetof(scorer_options, filter)}, SCORER_OPTIONS, {NULL, 0, 0}};
+static const qd_option SCORER_TABLE[] = {
+    {"filter", QD_OPT_OBJECT, offsetof(scorer_options, filter)}, SCORER_OPTIONS, {NULL, 0, 0}};
 
 typedef struct function_score_options {
     scorer_options single;
@@ -257,7 +268,8 @@ static qd_status fill_scorer(qd_parser *p, const qd_json_at *at, const scorer_op
     s->has_weight = o->weight != NO_WEIGHT;
     s->weight = s->has_weight ? o->weight : 1.0f;
     if (!s->has_weight && !o->script_score)
-        return qd_parse_fail(p, at, "[function_score] an entry in functions list is missing a function: give script_score or weight");
+        return qd_parse_fail(
+            p, at, "[function_score] an entry in functions list is missing a function: give script_score or weight");
     if (o->filter) {
         const qd_json_at *at_filter = qd_at_key(p, at, QD_STR("filter"));
         if (!at_filter)
@@ -284,7 +296,8 @@ static qd_status parse_scorers(qd_parser *p, const qd_json_at *at, const json_t 
     if (!at_list)
         return qd_parse_nomem(p);
     if (!json_is_array(functions))
-        return qd_parse_fail(p, at_list, "[function_score] [functions] expects an array, got %s", qd_json_type_name(functions));
+        return qd_parse_fail(p, at_list, "[function_score] [functions] expects an array, got %s",
+                             qd_json_type_name(functions));
     if (n > QD_MAX_CLAUSES)
         return qd_parse_fail(p, at_list, "[function_score] has [%zu] functions, more than [%d]", n, QD_MAX_CLAUSES);
     f->scorers = qd_arena_array(p->arena, n, sizeof *f->scorers);
@@ -295,7 +308,8 @@ static qd_status parse_scorers(qd_parser *p, const qd_json_at *at, const json_t 
         const qd_json_at *at_item = qd_at_index(p, at_list, i);
         if (!at_item)
             return qd_parse_nomem(p);
-        qd_status st = qd_parse_options(p, at_item, "function_score", json_array_get(functions, i), SCORER_TABLE, &o, NULL);
+        qd_status st =
+            qd_parse_options(p, at_item, "function_score", json_array_get(functions, i), SCORER_TABLE, &o, NULL);
         if (st == QD_OK)
             st = fill_scorer(p, at_item, &o, &f->scorers[f->n++]);
         if (st != QD_OK)
@@ -304,7 +318,8 @@ static qd_status parse_scorers(qd_parser *p, const qd_json_at *at, const json_t 
     return QD_OK;
 }
 
-static qd_status fill_modes(qd_parser *p, const qd_json_at *at, const function_score_options *o, qd_function_score_node *f)
+static qd_status fill_modes(qd_parser *p, const qd_json_at *at, const function_score_options *o,
+                            qd_function_score_node *f)
 {
     static const char *const SCORE_MODES[] = {"multiply", "sum", "avg", "first", "max", "min", NULL};
     static const char *const BOOST_MODES[] = {"multiply", "replace", "sum", "avg", "max", "min", NULL};
@@ -339,7 +354,8 @@ qd_status qd_parse_function_score(qd_parser *p, const qd_json_at *at, const json
         return st;
     bool is_single = o.single.script_score || o.single.weight != NO_WEIGHT;
     if (is_single && o.functions)
-        return qd_parse_fail(p, at, "[function_score] query: already found a function, now encountering [functions]: "
+        return qd_parse_fail(p, at,
+                             "[function_score] query: already found a function, now encountering [functions]: "
                              "put all of them into [functions]");
     if (o.query) {
         const qd_json_at *at_query = qd_at_key(p, at, QD_STR("query"));

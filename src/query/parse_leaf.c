@@ -53,13 +53,15 @@ qd_status qd_parse_term(qd_parser *p, const qd_json_at *at, const json_t *body, 
 static qd_status check_values(qd_parser *p, const qd_json_at *at, const char *clause, const json_t *array)
 {
     if (json_array_size(array) > MAX_TERMS)
-        return qd_parse_fail(p, at, "[%s] has [%zu] values, more than the allowed maximum of [%d] set by [index.max_terms_count]", clause,
-                             json_array_size(array), MAX_TERMS);
+        return qd_parse_fail(
+            p, at, "[%s] has [%zu] values, more than the allowed maximum of [%d] set by [index.max_terms_count]",
+            clause, json_array_size(array), MAX_TERMS);
     for (size_t i = 0; i < json_array_size(array); i++) {
         if (is_scalar(json_array_get(array, i)))
             continue;
         const qd_json_at *at_item = qd_at_index(p, at, i);
-        return qd_parse_fail(p, at_item ? at_item : at, "[%s] values cannot be %s", clause, qd_json_type_name(json_array_get(array, i)));
+        return qd_parse_fail(p, at_item ? at_item : at, "[%s] values cannot be %s", clause,
+                             qd_json_type_name(json_array_get(array, i)));
     }
     return QD_OK;
 }
@@ -92,7 +94,8 @@ qd_status qd_parse_terms(qd_parser *p, const qd_json_at *at, const json_t *body,
         if (json_is_object(v))
             return qd_parse_fail(p, at_key, "[terms] a look-up of terms in another document is not supported yet");
         if (!json_is_array(v))
-            return qd_parse_fail(p, at_key, "[terms] field [%.100s]: expected an array of values, got %s", key, qd_json_type_name(v));
+            return qd_parse_fail(p, at_key, "[terms] field [%.100s]: expected an array of values, got %s", key,
+                                 qd_json_type_name(v));
         qd_status st = check_values(p, at_key, "terms", v);
         if (st != QD_OK)
             return st;
@@ -134,8 +137,12 @@ static const json_t *bound(const json_t *inclusive, const json_t *exclusive, boo
 
 qd_status qd_parse_range(qd_parser *p, const qd_json_at *at, const json_t *body, qd_node *node)
 {
-    static const char *const FORMATS[] = {"strict_date_optional_time||epoch_millis", "strict_date_optional_time", "date_optional_time",
-                                          "epoch_millis", "yyyy-MM-dd", NULL};
+    static const char *const FORMATS[] = {"strict_date_optional_time||epoch_millis",
+                                          "strict_date_optional_time",
+                                          "date_optional_time",
+                                          "epoch_millis",
+                                          "yyyy-MM-dd",
+                                          NULL};
     qd_range_node *r = &node->as.range;
     const json_t *v = NULL;
     const qd_json_at *at_value = at;
@@ -146,15 +153,17 @@ qd_status qd_parse_range(qd_parser *p, const qd_json_at *at, const json_t *body,
     if (st != QD_OK)
         return st;
     if (o.format.n && qd_parse_word(o.format, FORMATS) < 0)
-        return qd_parse_fail(p, at_value, "[range] format [%.*s] is not supported yet: use strict_date_optional_time or epoch_millis",
-                             QD_STR_FMT(o.format));
+        return qd_parse_fail(
+            p, at_value, "[range] format [%.*s] is not supported yet: use strict_date_optional_time or epoch_millis",
+            QD_STR_FMT(o.format));
     if ((o.gt && o.gte) || (o.lt && o.lte))
-        return qd_parse_fail(p, at_value, "[range] field [%.*s]: give one lower and one upper bound, not both of %s", QD_STR_FMT(r->field),
-                             o.gt && o.gte ? "gt and gte" : "lt and lte");
+        return qd_parse_fail(p, at_value, "[range] field [%.*s]: give one lower and one upper bound, not both of %s",
+                             QD_STR_FMT(r->field), o.gt && o.gte ? "gt and gte" : "lt and lte");
     r->lower = bound(o.gte, o.gt, &r->lower_inclusive);
     r->upper = bound(o.lte, o.lt, &r->upper_inclusive);
     if ((r->lower && !is_scalar(r->lower)) || (r->upper && !is_scalar(r->upper)))
-        return qd_parse_fail(p, at_value, "[range] field [%.*s]: a bound is a string or a number", QD_STR_FMT(r->field));
+        return qd_parse_fail(p, at_value, "[range] field [%.*s]: a bound is a string or a number",
+                             QD_STR_FMT(r->field));
     return QD_OK;
 }
 
@@ -174,8 +183,8 @@ qd_status qd_parse_ids(qd_parser *p, const qd_json_at *at, const json_t *body, q
     qd_status st = qd_parse_options(p, at, "ids", body, OPTIONS, &values, &node->boost);
     if (st != QD_OK)
         return st;
-    if (!json_is_array(values))
-        return qd_parse_fail(p, at, "[ids] requires providing the values parameter: an array of ids");
     node->as.term.value = values;
-    return check_values(p, at, "ids", values);
+    if (values && !json_is_array(values))
+        return qd_parse_fail(p, at, "[ids] [values] expects an array of ids, got %s", qd_json_type_name(values));
+    return values ? check_values(p, at, "ids", values) : QD_OK;
 }

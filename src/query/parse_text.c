@@ -12,21 +12,19 @@ typedef struct match_options {
     float tie_breaker;
 } match_options;
 
-#define COMMON_OPTIONS                                                                   \
-    {"query", QD_OPT_JSON, offsetof(match_options, query)},                              \
-    {"operator", QD_OPT_STR, offsetof(match_options, op)},                               \
-    {"minimum_should_match", QD_OPT_TEXT, offsetof(match_options, minimum_should_match)}, \
-    {"analyzer", QD_OPT_STR, offsetof(match_options, analyzer)},                         \
-    {"lenient", QD_OPT_BOOL, offsetof(match_options, lenient)},                          \
-    {"zero_terms_query", QD_OPT_STR, offsetof(match_options, zero_terms_query)},         \
-    {"auto_generate_synonyms_phrase_query", QD_OPT_IGNORED, 0},                          \
-    {"fuzziness", QD_OPT_NOT_YET, 0},                                                    \
-    {"prefix_length", QD_OPT_NOT_YET, 0},                                                \
-    {"max_expansions", QD_OPT_NOT_YET, 0},                                               \
-    {"fuzzy_transpositions", QD_OPT_NOT_YET, 0},                                         \
-    {"fuzzy_rewrite", QD_OPT_NOT_YET, 0},                                                \
-    {"slop", QD_OPT_NOT_YET, 0},                                                         \
-    {"cutoff_frequency", QD_OPT_NOT_YET, 0}
+#define COMMON_OPTIONS                                                                                                 \
+    {"query", QD_OPT_JSON, offsetof(match_options, query)}, {"operator", QD_OPT_STR, offsetof(match_options, op)},     \
+        {"minimum_should_match", QD_OPT_TEXT, offsetof(match_options, minimum_should_match)},                          \
+        {"analyzer", QD_OPT_STR, offsetof(match_options, analyzer)},                                                   \
+        {"lenient", QD_OPT_BOOL, offsetof(match_options, lenient)},                                                    \
+        {"zero_terms_query", QD_OPT_STR, offsetof(match_options, zero_terms_query)},                                   \
+        {"auto_generate_synonyms_phrase_query", QD_OPT_IGNORED, 0}, {"fuzziness", QD_OPT_NOT_YET, 0},                  \
+        {"prefix_length", QD_OPT_NOT_YET, 0}, {"max_expansions", QD_OPT_NOT_YET, 0},                                   \
+        {"fuzzy_transpositions", QD_OPT_NOT_YET, 0}, {"fuzzy_rewrite", QD_OPT_NOT_YET, 0},                             \
+        {"slop", QD_OPT_NOT_YET, 0},                                                                                   \
+    {                                                                                                                  \
+        "cutoff_frequency", QD_OPT_NOT_YET, 0                                                                          \
+    }
 
 static const qd_option MATCH_OPTIONS[] = {COMMON_OPTIONS, {NULL, 0, 0}};
 static const qd_option MULTI_MATCH_OPTIONS[] = {
@@ -53,20 +51,24 @@ static qd_str value_text(qd_parser *p, const json_t *v)
 
 static qd_status fill_match(qd_parser *p, const qd_json_at *at, const char *clause, const match_options *o, qd_match *m)
 {
-    static const char *const OPERATORS[] = {"or", "OR", "Or", "and", "AND", "And", NULL}, *const ZERO_TERMS[] = {"none", "all", NULL};
+    static const char *const OPERATORS[] = {"or", "OR", "Or", "and", "AND", "And", NULL}, *const ZERO_TERMS[] = {
+                                                                                              "none", "all", NULL};
     if (!o->query)
         return qd_parse_fail(p, at, "[%s] requires query value", clause);
     if (json_is_null(o->query) || json_is_object(o->query) || json_is_array(o->query))
-        return qd_parse_fail(p, at, "[%s] unknown token [%s] after [query]: expected a string, a number or a boolean", clause,
-                             qd_json_type_name(o->query));
+        return qd_parse_fail(p, at, "[%s] unknown token [%s] after [query]: expected a string, a number or a boolean",
+                             clause, qd_json_type_name(o->query));
     int op = o->op.n ? qd_parse_word(o->op, OPERATORS) : 0;
     if (op < 0)
-        return qd_parse_fail(p, at, "[%s] operator needs to be either AND or OR, but not [%.*s]", clause, QD_STR_FMT(o->op));
+        return qd_parse_fail(p, at, "[%s] operator needs to be either AND or OR, but not [%.*s]", clause,
+                             QD_STR_FMT(o->op));
     int zero = o->zero_terms_query.n ? qd_parse_word(o->zero_terms_query, ZERO_TERMS) : 0;
     if (zero < 0)
-        return qd_parse_fail(p, at, "Unsupported zero_terms_query value [%.*s]: expected none or all", QD_STR_FMT(o->zero_terms_query));
+        return qd_parse_fail(p, at, "Unsupported zero_terms_query value [%.*s]: expected none or all",
+                             QD_STR_FMT(o->zero_terms_query));
     if (o->analyzer.n && !qd_str_is(o->analyzer, "standard"))
-        return qd_parse_fail(p, at, "[%s] analyzer [%.*s] not found: [standard] is the only one yet", clause, QD_STR_FMT(o->analyzer));
+        return qd_parse_fail(p, at, "[%s] analyzer [%.*s] not found: [standard] is the only one yet", clause,
+                             QD_STR_FMT(o->analyzer));
     m->value = o->query;
     m->text = value_text(p, o->query);
     m->is_and = op >= 3;
@@ -97,11 +99,13 @@ static qd_status parse_field_boost(qd_parser *p, const qd_json_at *at, qd_str sp
     double number = 1;
     *field = caret ? (qd_str){spec.p, (size_t)(caret - spec.p)} : spec;
     if (caret && (!qd_str_to_f64((qd_str){caret + 1, spec.n - field->n - 1}, &number) || number < 0 || number > 3e38))
-        return qd_parse_fail(p, at, "[multi_match] field [%.*s]: what follows ^ must be a boost, a number >= 0", QD_STR_FMT(spec));
+        return qd_parse_fail(p, at, "[multi_match] field [%.*s]: what follows ^ must be a boost, a number >= 0",
+                             QD_STR_FMT(spec));
     if (field->n == 0)
         return qd_parse_fail(p, at, "[multi_match] a field has no name");
     if (memchr(field->p, '*', field->n))
-        return qd_parse_fail(p, at, "[multi_match] field [%.*s]: patterns are not supported yet, name the fields", QD_STR_FMT(spec));
+        return qd_parse_fail(p, at, "[multi_match] field [%.*s]: patterns are not supported yet, name the fields",
+                             QD_STR_FMT(spec));
     *boost = (float)number;
     return QD_OK;
 }
@@ -113,7 +117,8 @@ static qd_status parse_fields(qd_parser *p, const qd_json_at *at, const json_t *
     if (!at_fields)
         return qd_parse_nomem(p);
     if (n == 0)
-        return qd_parse_fail(p, at, "[multi_match] requires [fields]: an array of field names, such as [\"title^2\", \"body\"]");
+        return qd_parse_fail(
+            p, at, "[multi_match] requires [fields]: an array of field names, such as [\"title^2\", \"body\"]");
     m->fields = qd_arena_array(p->arena, n, sizeof *m->fields);
     m->boosts = qd_arena_array(p->arena, n, sizeof *m->boosts);
     if (!m->fields || !m->boosts)
@@ -150,7 +155,8 @@ qd_status qd_parse_multi_match(qd_parser *p, const qd_json_at *at, const json_t 
         return st;
     bool is_most = qd_str_is(o.type, "most_fields");
     if (o.type.n && !is_most && !qd_str_is(o.type, "best_fields"))
-        return qd_parse_fail(p, at, "[multi_match] type [%.*s] is not supported yet: use best_fields or most_fields", QD_STR_FMT(o.type));
+        return qd_parse_fail(p, at, "[multi_match] type [%.*s] is not supported yet: use best_fields or most_fields",
+                             QD_STR_FMT(o.type));
     m->tie_breaker = isnan(o.tie_breaker) ? (is_most ? 1.0f : 0.0f) : o.tie_breaker;
     return QD_OK;
 }

@@ -125,7 +125,10 @@ static qd_status leaf_exists(qd_planner *pl, const qd_node *node, qd_clause **ou
 /* ---- nodes ---- */
 
 /* Either a leaf, whose boost is applied here, or a planner that passes the boost on. */
-static const struct { leaf_fn *leaf; qd_plan_fn *plan; } PLANNERS[QD_NODE_TYPES] = {
+static const struct {
+    leaf_fn *leaf;
+    qd_plan_fn *plan;
+} PLANNERS[QD_NODE_TYPES] = {
     [QD_NODE_MATCH_ALL] = {leaf_all, NULL},
     [QD_NODE_MATCH_NONE] = {leaf_none, NULL},
     [QD_NODE_TERM] = {leaf_term, NULL},
@@ -199,7 +202,12 @@ qd_status qd_plan_init(qd_plan *plan, qd_run *run, size_t target, bool wants_sco
         .has_functions = query->has_functions,
     };
     qd_planner pl = {
-        .run = run, .target = target, .searcher = plan->searcher, .arena = run->arena, .err = err, .plan = plan,
+        .run = run,
+        .target = target,
+        .searcher = plan->searcher,
+        .arena = run->arena,
+        .err = err,
+        .plan = plan,
     };
     qd_status st = qd_plan_clause(&pl, query, 1.0f, &clause);
     if (st != QD_OK)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tree + mapping -> a native clause, prepared for one target. plan.c has the table by node type and the leaves, plan_text.c analyzed text,
- * plan_bool.c bool, plan_function.c what runs functions.
+ * Tree + mapping -> a native clause, prepared for one target. plan.c has the table by node type and the leaves,
+ * plan_text.c analyzed text, plan_bool.c bool, plan_function.c what runs functions.
  *
- * Boosts are multiplied on the way down, as in Lucene, so that function_score boosts the query below it and script_score its result.
- * A planned clause is a native clause with, maybe, an expression over its documents; it stays in these two parts as long
- * as a parent may add to the expression, and becomes one block node when a parent needs a clause. */
+ * Boosts are multiplied on the way down, as in Lucene, so that function_score boosts the query below it and
+ * script_score its result. A planned clause is a native clause with, maybe, an expression over its documents; it stays
+ * in these two parts as long as a parent may add to the expression, and becomes one block node when a parent needs a
+ * clause. */
 #ifndef QD_QUERY_PLAN_H
 #define QD_QUERY_PLAN_H
 
@@ -14,14 +15,15 @@
 typedef struct qd_plan {
     const qd_searcher *searcher;
     qd_weight *weight;
-    bool is_scored;    /* the weight gives scores */
-    bool is_constant;  /* all hits have the same score */
+    bool is_scored;   /* the weight gives scores */
+    bool is_constant; /* all hits have the same score */
     bool has_functions;
     qd_weight **filters; /* of function_score; owned, freed after `weight` */
     size_t n_filters, cap_filters;
 } qd_plan;
 
-/* Plans run->body.query for a target. `wants_scores`: somebody reads the hits' scores. Errors: QD_EQUERY, QD_EPARSE, QD_ELIMIT, QD_ENOMEM. */
+/* Plans run->body.query for a target. `wants_scores`: somebody reads the hits' scores. Errors: QD_EQUERY, QD_EPARSE,
+ * QD_ELIMIT, QD_ENOMEM. */
 qd_status qd_plan_init(qd_plan *plan, qd_run *run, size_t target, bool wants_scores, qd_error *err);
 void qd_plan_deinit(qd_plan *plan);
 
@@ -73,7 +75,7 @@ qd_status qd_plan_inline(qd_planner *pl, const qd_node *node, float boost, qd_ex
 /* How many should clauses must match, by the rules of bool. */
 qd_status qd_plan_minimum(qd_planner *pl, const qd_node *node, size_t *out);
 
-qd_plan_fn qd_plan_match, qd_plan_multi_match, qd_plan_bool, qd_plan_constant_score, qd_plan_function, qd_plan_script_score,
-    qd_plan_function_score;
+qd_plan_fn qd_plan_match, qd_plan_multi_match, qd_plan_bool, qd_plan_constant_score, qd_plan_function,
+    qd_plan_script_score, qd_plan_function_score;
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * bool and constant_score.
  *
- * The functions that stand in a bool take the documents of its native clauses: cheap clauses first, functions see survivors only. So
- * bool{must: [A, F1], filter: [B, F2], must_not: [F3]} is an expression F2, not F3, then F1, over the native bool{must: A, filter: B};
- * scores add up as the bool's clauses. A function that reads `_score` sees the score of the native must and should clauses (1 when
- * there are none). Functions in should: optional, or all of the should clauses, they are asked about the same documents; mixed with
- * native ones of which some must match, each becomes a clause over the required documents, and the native bool counts. */
+ * The functions that stand in a bool take the documents of its native clauses: cheap clauses first, functions see
+ * survivors only. So bool{must: [A, F1], filter: [B, F2], must_not: [F3]} is an expression F2, not F3, then F1, over
+ * the native bool{must: A, filter: B}; scores add up as the bool's clauses. A function that reads `_score` sees the
+ * score of the native must and should clauses (1 when there are none). Functions in should: optional, or all of the
+ * should clauses, they are asked about the same documents; mixed with native ones of which some must match, each
+ * becomes a clause over the required documents, and the native bool counts. */
 #include "query/minimum_match.h"
 #include "query/plan.h"
 
@@ -36,7 +37,8 @@ qd_status qd_plan_minimum(qd_planner *pl, const qd_node *node, size_t *out)
     const qd_bool_node *b = &node->as.boolean;
     size_t minimum = 0;
     if (b->minimum_should_match.n && !qd_minimum_match(b->minimum_should_match, b->n[QD_SHOULD], &minimum))
-        return qd_fail(pl->err, QD_EPARSE, "[minimum_should_match] [%.*s] is malformed: expected an integer or a percentage",
+        return qd_fail(pl->err, QD_EPARSE,
+                       "[minimum_should_match] [%.*s] is malformed: expected an integer or a percentage",
                        QD_STR_FMT(b->minimum_should_match));
     /* With nothing required, a should clause is. */
     if (minimum == 0 && b->n[QD_SHOULD] > 0 && b->n[QD_MUST] + b->n[QD_FILTER] == 0)
@@ -111,7 +113,8 @@ qd_status qd_plan_inline(qd_planner *pl, const qd_node *node, float boost, qd_ex
 
 /* ---- the native part ---- */
 
-static const qe_occur OCCURS[] = {[QD_MUST] = QE_MUST, [QD_FILTER] = QE_FILTER, [QD_SHOULD] = QE_SHOULD, [QD_MUST_NOT] = QE_MUST_NOT};
+static const qe_occur OCCURS[] = {
+    [QD_MUST] = QE_MUST, [QD_FILTER] = QE_FILTER, [QD_SHOULD] = QE_SHOULD, [QD_MUST_NOT] = QE_MUST_NOT};
 
 static qd_status add_native(qd_planner *pl, const qd_node *node, qd_occur occur, float boost, qd_clause_list *l)
 {
@@ -196,7 +199,7 @@ static qd_status add_should_functions(qd_planner *pl, const qd_node *node, float
 /* Which way the functions in should go. */
 typedef struct should_plan {
     size_t minimum;
-    bool in_expr;   /* as steps over the native part, which then asks for no should clause itself */
+    bool in_expr;    /* as steps over the native part, which then asks for no should clause itself */
     size_t n_native; /* clauses that are no functions, of all kinds */
 } should_plan;
 
@@ -235,7 +238,8 @@ static qd_status add_base(qd_planner *pl, qd_expr *e)
     return QD_OK;
 }
 
-static qd_status function_part(qd_planner *pl, const qd_node *node, float boost, const should_plan *sp, bool has_score, qd_expr **out)
+static qd_status function_part(qd_planner *pl, const qd_node *node, float boost, const should_plan *sp, bool has_score,
+                               qd_expr **out)
 {
     qd_expr *e = new_bool_expr(pl, node);
     if (!e)
@@ -266,7 +270,8 @@ qd_status qd_plan_bool(qd_planner *pl, const qd_node *node, float boost, qd_plan
     if (sp.minimum > b->n[QD_SHOULD])
         return qd_plan_give(pl, qd_clause_none(), 1.0f, &out->clause);
     sp.in_expr = inlined[QD_SHOULD] > 0 && (sp.minimum == 0 || inlined[QD_SHOULD] == b->n[QD_SHOULD]);
-    bool has_score = b->n[QD_MUST] > inlined[QD_MUST] || b->n[QD_SHOULD] > inlined[QD_SHOULD] || (inlined[QD_SHOULD] && !sp.in_expr);
+    bool has_score =
+        b->n[QD_MUST] > inlined[QD_MUST] || b->n[QD_SHOULD] > inlined[QD_SHOULD] || (inlined[QD_SHOULD] && !sp.in_expr);
 
     st = native_part(pl, node, boost, &sp, &out->clause);
     if (st != QD_OK || n_inlined - (sp.in_expr ? 0 : inlined[QD_SHOULD]) == 0)

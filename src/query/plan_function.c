@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What runs functions over the documents of a query of its own: wasm_udf, script, script_score, function_score. And joining a native
- * clause with its expression into a block node. */
+ * What runs functions over the documents of a query of its own: wasm_udf, script, script_score, function_score. And
+ * joining a native clause with its expression into a block node. */
 #include "query/plan.h"
 
 /* ---- joining ---- */
@@ -12,14 +12,15 @@ static size_t max_size(size_t a, size_t b)
 
 typedef struct expr_facts {
     size_t depth;
-    bool reads_base;            /* the scores of the clause below end in the result */
+    bool reads_base; /* the scores of the clause below end in the result */
     bool functions_need_scores;
 } expr_facts;
 
 /* As deep as the query, which the parser bounds. */
 static expr_facts survey(const qd_expr *e)
 {
-    expr_facts f = {.depth = 1, .reads_base = e->type == QD_EXPR_BASE, .functions_need_scores = e->use && e->use->needs_score};
+    expr_facts f = {
+        .depth = 1, .reads_base = e->type == QD_EXPR_BASE, .functions_need_scores = e->use && e->use->needs_score};
     size_t n = e->n_steps + (e->child != NULL) + (e->modes ? e->modes->n : 0);
     for (size_t i = 0; i < n; i++) {
         const qd_expr *below = NULL;
@@ -57,7 +58,11 @@ qd_status qd_plan_join(qd_planner *pl, qd_planned *p, bool is_scored, qd_clause 
     }
     expr_facts facts = survey(p->expr);
     *node = (qd_block_node){
-        .run = pl->run, .plan = pl->plan, .target = pl->target, .root = p->expr, .depth = facts.depth,
+        .run = pl->run,
+        .plan = pl->plan,
+        .target = pl->target,
+        .root = p->expr,
+        .depth = facts.depth,
     };
     pl->functions_need_scores |= facts.functions_need_scores;
     bool needs_scores = facts.functions_need_scores || (is_scored && facts.reads_base);
@@ -161,7 +166,8 @@ static const qd_node *narrowed(qd_planner *pl, const qd_node *query, const qd_no
     return both;
 }
 
-static qd_status plan_scorer_filter(qd_planner *pl, const qd_function_score_node *fs, const qd_node *filter, qd_expr_scorer *s)
+static qd_status plan_scorer_filter(qd_planner *pl, const qd_function_score_node *fs, const qd_node *filter,
+                                    qd_expr_scorer *s)
 {
     if (qd_plan_is_inline(filter))
         return qd_plan_inline(pl, filter, 1.0f, &s->filter_expr);

@@ -43,7 +43,8 @@ static qd_status analyze(qd_planner *pl, qd_str text, token_list *l)
         return qd_fail(pl->err, QD_ELIMIT, "the query needs more memory than a query may take");
     pl->tokens += l->n;
     if (pl->tokens > QD_MAX_CLAUSES)
-        return qd_fail(pl->err, QD_EQUERY, "too many clauses: maxClauseCount is set to [%d] by [indices.query.bool.max_clause_count]",
+        return qd_fail(pl->err, QD_EQUERY,
+                       "too many clauses: maxClauseCount is set to [%d] by [indices.query.bool.max_clause_count]",
                        QD_MAX_CLAUSES);
     return QD_OK;
 }
@@ -53,10 +54,12 @@ static qd_status minimum(qd_planner *pl, qd_str spec, size_t optional, size_t *o
     *out = 0;
     if (spec.n == 0 || qd_minimum_match(spec, optional, out))
         return QD_OK;
-    return qd_fail(pl->err, QD_EPARSE, "[minimum_should_match] [%.*s] is malformed: expected an integer or a percentage", QD_STR_FMT(spec));
+    return qd_fail(pl->err, QD_EPARSE,
+                   "[minimum_should_match] [%.*s] is malformed: expected an integer or a percentage", QD_STR_FMT(spec));
 }
 
-static qd_status several_tokens(qd_planner *pl, const qd_match *m, const qd_field *f, const token_list *tokens, qd_clause **out)
+static qd_status several_tokens(qd_planner *pl, const qd_match *m, const qd_field *f, const token_list *tokens,
+                                qd_clause **out)
 {
     size_t must_match = 0, optional = m->is_and ? 0 : tokens->n;
     qd_clause_list list = {0};

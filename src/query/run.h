@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the parts of one running query share: its request, its tasks (one per target and segment), the first failure, the deadline.
- * Immutable while segments run, but for the atomics and each task's own fields, which its one thread writes.
- * A failure stops the tasks behind it, never those before it: so the error that is reported is the same in each run. */
+ * What the parts of one running query share: its request, its tasks (one per target and segment), the first failure,
+ * the deadline. Immutable while segments run, but for the atomics and each task's own fields, which its one thread
+ * writes. A failure stops the tasks behind it, never those before it: so the error that is reported is the same in each
+ * run. */
 #ifndef QD_QUERY_RUN_H
 #define QD_QUERY_RUN_H
 
@@ -18,13 +19,13 @@ typedef struct qd_task {
 
 typedef struct qd_run {
     const qd_search_request *rq;
-    qd_arena *arena;       /* of the request; not for use while segments run */
+    qd_arena *arena; /* of the request; not for use while segments run */
     qd_body body;
     qd_uses uses;
     int64_t deadline_ns;
-    qd_task *tasks;        /* by target, then segment: the order of documents */
+    qd_task *tasks; /* by target, then segment: the order of documents */
     size_t n_tasks;
-    size_t *first_task;    /* of each target */
+    size_t *first_task;         /* of each target */
     atomic_size_t first_failed; /* index of a task; SIZE_MAX: none */
     atomic_bool timed_out;
 } qd_run;
@@ -37,6 +38,9 @@ void qd_run_fail(qd_run *run, size_t task, qd_status status, const qd_error *err
 bool qd_run_deadline_passed(qd_run *run);
 /* Adds line and column of a clause to an error that has none. */
 qd_status qd_run_place_error(const qd_run *run, const qd_json_at *at, qd_status status, qd_error *err);
-static inline size_t qd_run_task_of(const qd_run *run, size_t target, size_t segment) { return run->first_task[target] + segment; }
+static inline size_t qd_run_task_of(const qd_run *run, size_t target, size_t segment)
+{
+    return run->first_task[target] + segment;
+}
 
 #endif

@@ -8,7 +8,7 @@
 
 /* What one level of a tree takes per row at most: see the qd_scratch calls of the evaluators. */
 #define LEVEL_BYTES_PER_ROW ((size_t)64)
-#define ROW_ROUND ((size_t)64)
+#define ROW_ROUND           ((size_t)64)
 
 void *qd_scratch(qd_block_state *s, size_t item_size)
 {
@@ -64,8 +64,10 @@ bool qd_fail_score(qd_block_state *s, const qd_use *use, const qd_rows *r, uint3
     const qd_doc_source *docs = qd_segment_docs_source(s->docs);
     qd_segment_docs_view(s->docs, r->n, r->docs);
     docs->id(docs->arg, row, &id);
-    qd_status st = qd_fail(&err, QD_EUDF_FAILED, "%s%s%sdocument '%.*s': the score is %g; a score must be a finite number >= 0 "
-                           "that fits 32-bit floating point", use ? "function '" : "", use ? qd_binding_udf(use->binding)->label : "",
+    qd_status st = qd_fail(&err, QD_EUDF_FAILED,
+                           "%s%s%sdocument '%.*s': the score is %g; a score must be a finite number >= 0 "
+                           "that fits 32-bit floating point",
+                           use ? "function '" : "", use ? qd_binding_udf(use->binding)->label : "",
                            use ? "', " : "function_score: ", QD_STR_FMT(id), score);
     return qd_fail_block(s, st, &err);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Inside the block node: one state per segment and thread, and the evaluation of an expression for a block of rows. score.c has the node's
- * life and single functions, score_bool.c bool, script_score and constant, score_modes.c function_score.
+ * Inside the block node: one state per segment and thread, and the evaluation of an expression for a block of rows.
+ * score.c has the node's life and single functions, score_bool.c bool, script_score and constant, score_modes.c
+ * function_score.
  *
- * Scratch memory is a stack: results are taken first, then a mark, then temporaries, which go back at the end; so a tree needs no more than
- * its depth times what one level takes. */
+ * Scratch memory is a stack: results are taken first, then a mark, then temporaries, which go back at the end; so a
+ * tree needs no more than its depth times what one level takes. */
 #ifndef QD_QUERY_SCORE_H
 #define QD_QUERY_SCORE_H
 
@@ -17,8 +18,8 @@ typedef struct qd_block_state {
     size_t task;
     uint32_t segment;
     qd_segment_docs *docs;
-    qd_runner **runners;  /* by use, opened when first needed */
-    uint64_t **filters;   /* bit sets by the plan's filters, likewise */
+    qd_runner **runners; /* by use, opened when first needed */
+    uint64_t **filters;  /* bit sets by the plan's filters, likewise */
     char *scratch;
     size_t scratch_size, scratch_used, row_cap;
 } qd_block_state;

@@ -6,7 +6,7 @@
 
 /* The rows that are still in, while the steps of a bool narrow them. */
 typedef struct survivors {
-    qd_subset set;     /* its docs and scores are ours to compact */
+    qd_subset set; /* its docs and scores are ours to compact */
     double *sums;
     uint16_t *matched; /* of the should clauses */
 } survivors;
@@ -67,7 +67,8 @@ static const qd_expr *only_function(const qd_expr *e, qd_occur *occur, bool *has
     return only;
 }
 
-static bool eval_one(qd_block_state *s, const qd_expr *step, qd_occur occur, bool has_base, const qd_rows *r, qd_outcome *out)
+static bool eval_one(qd_block_state *s, const qd_expr *step, qd_occur occur, bool has_base, const qd_rows *r,
+                     qd_outcome *out)
 {
     uint8_t *match = qd_scratch(s, 1);
     float *scores = qd_scratch(s, sizeof *scores);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * function_score: the functions' values make a factor (score_mode), which meets the query's score (boost_mode). In double precision
- * and cut to single at the end, as OpenSearch does it. */
+ * function_score: the functions' values make a factor (score_mode), which meets the query's score (boost_mode). In
+ * double precision and cut to single at the end, as OpenSearch does it. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -115,7 +115,8 @@ static double factor_of(qd_score_mode mode, const factors *f, uint32_t row)
     return f->value[row];
 }
 
-static bool run_scorer(qd_block_state *s, const qd_expr_scorer *scorer, qd_score_mode mode, const qd_rows *r, factors *f)
+static bool run_scorer(qd_block_state *s, const qd_expr_scorer *scorer, qd_score_mode mode, const qd_rows *r,
+                       factors *f)
 {
     const qd_scorer *given = scorer->scorer;
     double weight = (double)given->weight;

@@ -2,13 +2,12 @@
  *
  * The query room: a search body in, an answer out (DESIGN 4). The life of a query, file by file:
  *   parse.c     JSON -> typed tree (ast.h); errors name clause, line and column
- *   plan.c      tree + mapping -> seam clauses; functions become block nodes over the clause that feeds them, cheap clauses first
- *   score.c     the block node: documents' columns in, the function's driver, a mask or scores out. Here a function's score meets BM25's.
- *   segment_docs.c  doc_source over a segment's columns and `_source`
- *   collect.c   top documents by score or fields, counts; per segment, in parallel, then merged
- *   fetch.c     ids and `_source` of the hits, filtered
- *   answer.c    OpenSearch's shape
- * It resolves each function once, at the start, so that one query never mixes two versions. */
+ *   plan.c      tree + mapping -> seam clauses; functions become block nodes over the clause that feeds them, cheap
+ * clauses first score.c     the block node: documents' columns in, the function's driver, a mask or scores out. Here a
+ * function's score meets BM25's. segment_docs.c  doc_source over a segment's columns and `_source` collect.c   top
+ * documents by score or fields, counts; per segment, in parallel, then merged fetch.c     ids and `_source` of the
+ * hits, filtered answer.c    OpenSearch's shape It resolves each function once, at the start, so that one query never
+ * mixes two versions. */
 #ifndef QD_QUERY_SEARCH_H
 #define QD_QUERY_SEARCH_H
 
@@ -24,14 +23,14 @@ typedef struct qd_search_target {
 
 typedef struct qd_search_request {
     qd_registry *registry;
-    qd_pool *pool;                 /* for segments in parallel; NULL: this thread alone */
+    qd_pool *pool; /* for segments in parallel; NULL: this thread alone */
     const qd_search_target *targets;
     size_t n_targets;
-    qd_str body;                   /* JSON; empty means {} */
+    qd_str body; /* JSON; empty means {} */
     /* from the URL; override the body when set */
-    int64_t from, size;            /* -1: not given */
-    const char *q;                 /* reserved: NULL */
-    int track_total_hits;          /* -1 not given, 0 false, 1 true, >1 threshold… as 2 + n */
+    int64_t from, size;   /* -1: not given */
+    const char *q;        /* reserved: NULL */
+    int track_total_hits; /* -1 not given, 0 false, 1 true, >1 threshold… as 2 + n */
     bool rest_total_hits_as_int;
     int64_t deadline_ns;           /* monotonic; INT64_MAX: none. The body's "timeout" shortens it */
     const volatile bool *canceled; /* may be NULL */

@@ -7,11 +7,11 @@
 #include "query/source_path.h"
 #include "wasm/program.h"
 
-#define MAX_SLOTS 1024
-#define MAX_KEPT_BYTES ((size_t)16 << 20)  /* of stored documents in a block; past it they are read again */
-#define MAX_TEXT_BYTES ((size_t)256 << 20) /* of strings in a block */
-#define TEXT_RENEW_BYTES ((size_t)1 << 20) /* strings of a column are remembered across blocks up to this */
-#define DICT_ENTRIES 256
+#define MAX_SLOTS        1024
+#define MAX_KEPT_BYTES   ((size_t)16 << 20)  /* of stored documents in a block; past it they are read again */
+#define MAX_TEXT_BYTES   ((size_t)256 << 20) /* of strings in a block */
+#define TEXT_RENEW_BYTES ((size_t)1 << 20)   /* strings of a column are remembered across blocks up to this */
+#define DICT_ENTRIES     256
 
 typedef enum slot_kind { SLOT_NUMBER, SLOT_BOOL, SLOT_STRING, SLOT_SOURCE, SLOT_MISSING } slot_kind;
 
@@ -40,7 +40,7 @@ struct qd_segment_docs {
     int n_slots, cap_slots;
     const uint32_t *block, *docs; /* the block's documents, the view's */
     size_t block_n, n;
-    uint64_t view;                /* counts views */
+    uint64_t view; /* counts views */
     qd_arena *text;
     /* Stored documents of this block: kept[k - 1] where kept_at[index in block] is k. */
     qd_stored *kept, loose;
@@ -62,8 +62,11 @@ static bool fail(qd_segment_docs *d, qd_status status, const qd_error *err)
 static bool fail_memory(qd_segment_docs *d)
 {
     qd_error err = QD_ERROR_INIT;
-    return fail(d, qd_fail(&err, QD_ELIMIT, "the strings that functions read in one block of documents take more than %zu MiB",
-                           MAX_TEXT_BYTES >> 20), &err);
+    return fail(d,
+                qd_fail(&err, QD_ELIMIT,
+                        "the strings that functions read in one block of documents take more than %zu MiB",
+                        MAX_TEXT_BYTES >> 20),
+                &err);
 }
 
 /* ---- slots ---- */
@@ -121,7 +124,6 @@ static bool fill_slot(const qd_segment_docs *d, qd_str path, slot *s)
         s->kind = SLOT_MISSING;
     return s->path != NULL;
 }
-
 
 static bool room_for_slot(qd_segment_docs *d)
 {

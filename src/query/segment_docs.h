@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A segment's documents as functions see them (wasm/doc_source.h): fields by path, from columns where there is one, else from
- * `_source`. A path is looked up once; columns are opened when first read and kept for the segment; stored documents are read when
- * first asked for and kept for the block, up to a bound. One thread.
+ * A segment's documents as functions see them (wasm/doc_source.h): fields by path, from columns where there is one,
+ * else from
+ * `_source`. A path is looked up once; columns are opened when first read and kept for the segment; stored documents
+ * are read when first asked for and kept for the block, up to a bound. One thread.
  *
- * A block begins with its documents; a view chooses some of them, in order, as the rows that are read. Strings stay valid until
- * the next block begins. */
+ * A block begins with its documents; a view chooses some of them, in order, as the rows that are read. Strings stay
+ * valid until the next block begins. */
 #ifndef QD_QUERY_SEGMENT_DOCS_H
 #define QD_QUERY_SEGMENT_DOCS_H
 

@@ -34,7 +34,12 @@ bool qd_rank_is_missing_string(int64_t rank)
 
 /* ---- compiling ---- */
 
-static const struct { const char *name; qd_key_class class; bool is_i32, is_f32; bool can_sort; } TYPES[] = {
+static const struct {
+    const char *name;
+    qd_key_class class;
+    bool is_i32, is_f32;
+    bool can_sort;
+} TYPES[] = {
     [QD_FIELD_TEXT] = {"text", QD_KEY_STRING, false, false, false},
     [QD_FIELD_KEYWORD] = {"keyword", QD_KEY_STRING, false, false, true},
     [QD_FIELD_LONG] = {"long", QD_KEY_I64, false, false, true},
@@ -61,20 +66,26 @@ static qd_status field_type(const qd_sort_spec *s, const qd_field *f, qd_field_t
         if (s->unmapped_type.n == 0)
             return qd_fail(err, QD_EQUERY, "No mapping found for [%.*s] in order to sort on", QD_STR_FMT(s->field));
         if (type < 0)
-            return qd_fail(err, QD_EQUERY, "[sort] field [%.*s]: no mapper found for type [%.*s]", QD_STR_FMT(s->field), QD_STR_FMT(s->unmapped_type));
+            return qd_fail(err, QD_EQUERY, "[sort] field [%.*s]: no mapper found for type [%.*s]", QD_STR_FMT(s->field),
+                           QD_STR_FMT(s->unmapped_type));
         *out = (qd_field_type)type;
         return QD_OK;
     }
     if (f->type == QD_FIELD_TEXT)
-        return qd_fail(err, QD_EINVAL, "Text fields are not optimised for operations that require per-document field data like aggregations "
-                       "and sorting, so these operations are disabled by default. Please use a keyword field instead of [%.*s].",
-                       QD_STR_FMT(s->field));
+        return qd_fail(
+            err, QD_EINVAL,
+            "Text fields are not optimised for operations that require per-document field data like aggregations "
+            "and sorting, so these operations are disabled by default. Please use a keyword field instead of [%.*s].",
+            QD_STR_FMT(s->field));
     if (!TYPES[f->type].can_sort)
-        return qd_fail(err, QD_EINVAL, "can't sort on %s field [%.*s] without using specific sorting feature, like geo_distance",
+        return qd_fail(err, QD_EINVAL,
+                       "can't sort on %s field [%.*s] without using specific sorting feature, like geo_distance",
                        TYPES[f->type].name, QD_STR_FMT(s->field));
     if (!f->has_column)
-        return qd_fail(err, QD_EINVAL, "Can't load fielddata on [%.*s] because fielddata is unsupported on fields of type [%s] without doc_values",
-                       QD_STR_FMT(s->field), TYPES[f->type].name);
+        return qd_fail(
+            err, QD_EINVAL,
+            "Can't load fielddata on [%.*s] because fielddata is unsupported on fields of type [%s] without doc_values",
+            QD_STR_FMT(s->field), TYPES[f->type].name);
     *out = f->type;
     return QD_OK;
 }
@@ -84,6 +95,8 @@ static int64_t missing_end(const qd_sort_key *k, bool at_high_end)
 {
     if (k->class == QD_KEY_F64)
         return qd_rank_f64(at_high_end ? (double)INFINITY : (double)-INFINITY);
+    if (k->is_i32)
+        return at_high_end ? INT32_MAX : INT32_MIN;
     return at_high_end ? INT64_MAX : INT64_MIN;
 }
 
@@ -109,13 +122,14 @@ static qd_status missing_value(const qd_sort_spec *s, qd_field_type type, qd_sor
             i = fabs(f) < 9.2e18 ? (int64_t)f : 0;
     }
     if (!is_read || k->class == QD_KEY_STRING)
-        return qd_fail(err, QD_EINVAL, "[sort] field [%.*s]: missing is %s, which is no value of type [%s]", QD_STR_FMT(s->field),
-                       qd_json_type_name(v), TYPES[type].name);
+        return qd_fail(err, QD_EINVAL, "[sort] field [%.*s]: missing is %s, which is no value of type [%s]",
+                       QD_STR_FMT(s->field), qd_json_type_name(v), TYPES[type].name);
     k->missing = qd_rank_flip(k, k->class == QD_KEY_F64 ? qd_rank_f64(f) : i);
     return QD_OK;
 }
 
-static qd_status compile_key(const qd_run *run, const qd_mapping *m, const qd_sort_spec *s, qd_sort_key *k, qd_error *err)
+static qd_status compile_key(const qd_run *run, const qd_mapping *m, const qd_sort_spec *s, qd_sort_key *k,
+                             qd_error *err)
 {
     qd_field_type type = QD_FIELD_LONG;
     *k = (qd_sort_key){.spec = s, .class = s->by == QD_SORT_BY_SCORE ? QD_KEY_SCORE : QD_KEY_DOC};
@@ -138,7 +152,9 @@ static qd_status compile_key(const qd_run *run, const qd_mapping *m, const qd_so
 qd_status qd_sort_compile(const qd_run *run, size_t target, qd_sort *out, qd_error *err)
 {
     const qd_body *b = &run->body;
-    qd_sort sort = {.keys = qd_arena_array(run->arena, b->n_sort, sizeof *sort.keys), .n = b->n_sort, .needs_scores = b->track_scores};
+    qd_sort sort = {.keys = qd_arena_array(run->arena, b->n_sort, sizeof *sort.keys),
+                    .n = b->n_sort,
+                    .needs_scores = b->track_scores};
     if (!sort.keys)
         return qd_fail_nomem(err);
     for (size_t i = 0; i < b->n_sort; i++) {
@@ -155,7 +171,8 @@ qd_status qd_sort_agree(const qd_sort *a, const qd_sort *b, qd_error *err)
 {
     for (size_t i = 0; i < a->n; i++)
         if (a->keys[i].class != b->keys[i].class)
-            return qd_fail(err, QD_EINVAL, "can't sort on field [%.*s]: the indices searched give it different types", QD_STR_FMT(a->keys[i].spec->field));
+            return qd_fail(err, QD_EINVAL, "can't sort on field [%.*s]: the indices searched give it different types",
+                           QD_STR_FMT(a->keys[i].spec->field));
     return QD_OK;
 }
 
@@ -181,7 +198,8 @@ static qd_status place_of_text(qd_column *c, qd_str text, int64_t *out)
     return QD_OK;
 }
 
-qd_status qd_key_reader_open(qd_key_reader *r, const qd_sort_key *k, const qd_searcher *s, uint32_t segment, qd_error *err)
+qd_status qd_key_reader_open(qd_key_reader *r, const qd_sort_key *k, const qd_searcher *s, uint32_t segment,
+                             qd_error *err)
 {
     *r = (qd_key_reader){.key = k, .missing = k->missing};
     for (uint32_t i = 0; i < segment; i++)
@@ -268,7 +286,8 @@ static void ranks_string(const qd_key_reader *r, size_t n, const uint32_t *docs,
         uint32_t count = qd_column_count(r->column, docs[i]);
         for (uint32_t k = 0; count > 1 && k < count; k++) {
             uint64_t ord;
-            if (qd_column_nth_ord(r->column, docs[i], k, &ord) && (r->key->spec->takes_max ? ord > ords[i] : ord < ords[i]))
+            if (qd_column_nth_ord(r->column, docs[i], k, &ord) &&
+                (r->key->spec->takes_max ? ord > ords[i] : ord < ords[i]))
                 ords[i] = ord;
         }
         ranks[i] = qd_rank_flip(r->key, rank_of_ord(ords[i]));

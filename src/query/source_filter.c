@@ -3,7 +3,7 @@
 
 #include "query/json_scan.h"
 
-#define MAX_DEPTH 128 /* of documents: they are refused before they nest deeper */
+#define MAX_DEPTH      128 /* of documents: they are refused before they nest deeper */
 #define MAX_PATH_BYTES ((size_t)1 << 20)
 
 typedef struct filter {
@@ -109,7 +109,8 @@ static bool filter_value(filter *f, qd_str value, bool is_included, unsigned dep
 {
     bool is_nested = qd_scan_is_object(value) || qd_scan_is_array(value);
     if (is_nested && depth < MAX_DEPTH && (!is_included || f->spec->n_excludes > 0))
-        return qd_scan_is_object(value) ? filter_object(f, value, is_included, depth) : filter_array(f, value, is_included, depth);
+        return qd_scan_is_object(value) ? filter_object(f, value, is_included, depth)
+                                        : filter_array(f, value, is_included, depth);
     if (is_included)
         qd_buf_add_str(f->out, value);
     return is_included;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * `_source` with includes and excludes: copies what stays, as it is written. Patterns are dotted paths with '*' for any characters; a
- * pattern stands for everything under the path that it matches. */
+ * `_source` with includes and excludes: copies what stays, as it is written. Patterns are dotted paths with '*' for any
+ * characters; a pattern stands for everything under the path that it matches. */
 #ifndef QD_QUERY_SOURCE_FILTER_H
 #define QD_QUERY_SOURCE_FILTER_H
 

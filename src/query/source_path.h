@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A field of a stored document by path, straight from its text: "price", "vendor.name", "tags[2]", "items[0].sku". Names may hold dots
- * themselves; an array without an index stands for its first element that has the rest of the path. */
+ * A field of a stored document by path, straight from its text: "price", "vendor.name", "tags[2]", "items[0].sku".
+ * Names may hold dots themselves; an array without an index stands for its first element that has the rest of the path.
+ */
 #ifndef QD_QUERY_SOURCE_PATH_H
 #define QD_QUERY_SOURCE_PATH_H
 
