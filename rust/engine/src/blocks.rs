@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `qe_query_blocks`: a query whose documents pass through C in blocks.
 //!
-//! Two ways of driving it. As the root, or right under another such query, it is pushed: the inner weight runs to its
-//! end, its documents are gathered and handed to C block by block ([`BlocksWeight::drive`]). Anywhere else it is
+//! Two ways of driving it. As the root, or right under another such query, it is pushed: the inner plan runs to its
+//! end and hands over its documents block by block ([`BlocksWeight::drive`]). Anywhere else it is
 //! pulled: a scorer that keeps one block of survivors ahead ([`BlocksScorer`]). Documents that are deleted never reach
 //! C, in either way.
 
@@ -13,14 +13,15 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tantivy::fastfield::AliveBitSet;
 use tantivy::index::SegmentReader;
-use tantivy::query::{Explanation, Scorer, Weight};
+use tantivy::query::{Scorer, Weight as _};
 use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DocId, DocSet, Score, SeekDangerResult, TERMINATED, TantivyError};
 
 use crate::error::stop_search;
 use crate::ffi::Shared;
+use crate::gather::{BLOCK_DOCS, Sink};
+use crate::plan::Plan;
 use crate::searcher::QeSearcher;
 
-pub const BLOCK_DOCS: usize = 2048;
 const FIRST_BLOCK_DOCS: usize = 32;
 const BLOCK_GROWTH: usize = 4;
 const BLOCK_STOP: usize = usize::MAX;
@@ -87,34 +88,16 @@ impl Drop for State {
     }
 }
 
-/// The query below, kept apart so that a chain of blocks is pushed through without scorers in between.
-pub enum Inner {
-    Blocks(Box<BlocksWeight>),
-    Other(Box<dyn Weight>),
-}
-
-impl Inner {
-    fn weight(&self) -> &dyn Weight {
-        match self {
-            Inner::Blocks(weight) => weight.as_ref(),
-            Inner::Other(weight) => weight.as_ref(),
-        }
-    }
-}
-
 pub struct BlocksWeight {
-    pub inner: Inner,
+    pub inner: Box<Plan>,
     pub callbacks: Arc<Callbacks>,
     pub searcher: Shared<QeSearcher>,
     pub stopped: Arc<AtomicBool>,
-    /// The inner weight scores: the callbacks asked for it and the search wants scores.
+    /// The inner plan scores: the callbacks asked for it and somebody looks at the result.
     pub reads_scores: bool,
     pub wants_scores: bool,
     pub boost: Score,
 }
-
-/// Takes survivors, in ascending order.
-pub type Sink<'a> = &'a mut dyn FnMut(&[DocId], &[Score]);
 
 impl BlocksWeight {
     /// `None` when C refused, which ends the search.
@@ -139,41 +122,24 @@ impl BlocksWeight {
         }))
     }
 
-    /// Pushes every document of a segment through the blocks and the survivors into `sink`. Unwinds when C stops it.
+    /// Pushes every live document of a segment through the blocks and the survivors into `sink`. Unwinds when C stops it.
     pub fn drive(&self, reader: &SegmentReader, sink: Sink) -> tantivy::Result<()> {
         let Some(state) = self.open(reader)? else { stop_search() };
-        let alive = reader.alive_bitset();
-        let mut block = Gathered::new(&state, self.boost, sink);
-        match &self.inner {
-            Inner::Blocks(inner) => inner.drive(reader, &mut |docs, scores| {
-                for (doc, score) in docs.iter().zip(scores) {
-                    block.push(*doc, if self.reads_scores { *score } else { 1.0 });
-                }
-            })?,
-            Inner::Other(inner) if self.reads_scores => match alive {
-                None => inner.for_each(reader, &mut |doc, score| block.push(doc, score))?,
-                Some(alive) => inner.for_each(reader, &mut |doc, score| {
-                    if alive.is_alive(doc) {
-                        block.push(doc, score);
-                    }
-                })?,
-            },
-            Inner::Other(inner) => match alive {
-                None => inner.for_each_no_score(reader, &mut |docs| block.extend(docs))?,
-                Some(alive) => inner.for_each_no_score(reader, &mut |docs| {
-                    for doc in docs.iter().filter(|doc| alive.is_alive(**doc)) {
-                        block.push(*doc, 1.0);
-                    }
-                })?,
-            },
-        }
-        block.flush();
-        Ok(())
+        self.inner.drive(reader, &mut |docs, scores| {
+            let Some(left) = state.run(docs, scores) else { stop_search() };
+            let (docs, scores) = (&mut docs[..left], &mut scores[..left]);
+            if self.boost != 1.0 {
+                scores.iter_mut().for_each(|score| *score *= self.boost);
+            }
+            if left > 0 {
+                sink(docs, scores);
+            }
+        })
     }
 
     fn unstarted(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<BlocksScorer> {
         // The inner scorer first: C is not asked to open a state that an error would waste.
-        let inner = self.inner.weight().scorer(reader, 1.0)?;
+        let inner = self.inner.scorer(reader, 1.0)?;
         let state = self.open(reader)?;
         Ok(BlocksScorer {
             inner,
@@ -190,67 +156,14 @@ impl BlocksWeight {
     }
 }
 
-/// A block being filled, on the pushed way.
-struct Gathered<'a> {
-    state: &'a State,
-    boost: Score,
-    sink: Sink<'a>,
-    n: usize,
-    docs: Box<[DocId; BLOCK_DOCS]>,
-    scores: Box<[Score; BLOCK_DOCS]>,
-}
-
-impl<'a> Gathered<'a> {
-    fn new(state: &'a State, boost: Score, sink: Sink<'a>) -> Gathered<'a> {
-        Gathered { state, boost, sink, n: 0, docs: Box::new([0; BLOCK_DOCS]), scores: Box::new([1.0; BLOCK_DOCS]) }
-    }
-
-    #[inline]
-    fn push(&mut self, doc: DocId, score: Score) {
-        self.docs[self.n] = doc;
-        self.scores[self.n] = score;
-        self.n += 1;
-        if self.n == BLOCK_DOCS {
-            self.flush();
-        }
-    }
-
-    fn extend(&mut self, mut docs: &[DocId]) {
-        while !docs.is_empty() {
-            let n = docs.len().min(BLOCK_DOCS - self.n);
-            self.docs[self.n..self.n + n].copy_from_slice(&docs[..n]);
-            self.scores[self.n..self.n + n].fill(1.0);
-            self.n += n;
-            docs = &docs[n..];
-            if self.n == BLOCK_DOCS {
-                self.flush();
-            }
-        }
-    }
-
-    fn flush(&mut self) {
-        if self.n == 0 {
-            return;
-        }
-        let n = std::mem::take(&mut self.n);
-        let Some(left) = self.state.run(&mut self.docs[..n], &mut self.scores[..n]) else { stop_search() };
-        if self.boost != 1.0 {
-            self.scores[..left].iter_mut().for_each(|score| *score *= self.boost);
-        }
-        if left > 0 {
-            (self.sink)(&self.docs[..left], &self.scores[..left]);
-        }
-    }
-}
-
-impl Weight for BlocksWeight {
-    fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
+impl BlocksWeight {
+    pub fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
         let mut scorer = self.unstarted(reader, boost)?;
         scorer.refill();
         Ok(Box::new(scorer))
     }
 
-    fn scorer_danger(
+    pub fn scorer_danger(
         &self,
         reader: &SegmentReader,
         target: DocId,
@@ -259,28 +172,6 @@ impl Weight for BlocksWeight {
         let mut scorer = self.unstarted(reader, boost)?;
         let result = scorer.seek_danger(target);
         Ok((result, Box::new(scorer)))
-    }
-
-    fn explain(&self, _reader: &SegmentReader, _doc: DocId) -> tantivy::Result<Explanation> {
-        Err(TantivyError::InvalidArgument("explanations are not offered".to_string()))
-    }
-
-    fn count(&self, reader: &SegmentReader) -> tantivy::Result<u32> {
-        let mut count = 0;
-        self.drive(reader, &mut |docs, _| count += docs.len() as u32)?;
-        Ok(count)
-    }
-
-    fn for_each(&self, reader: &SegmentReader, callback: &mut dyn FnMut(DocId, Score)) -> tantivy::Result<()> {
-        self.drive(reader, &mut |docs, scores| {
-            for (doc, score) in docs.iter().zip(scores) {
-                callback(*doc, *score);
-            }
-        })
-    }
-
-    fn for_each_no_score(&self, reader: &SegmentReader, callback: &mut dyn FnMut(&[DocId])) -> tantivy::Result<()> {
-        self.drive(reader, &mut |docs, _| callback(docs))
     }
 }
 

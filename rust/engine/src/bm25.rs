@@ -10,7 +10,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tantivy::columnar::ColumnIndex;
+use tantivy::directory::OwnedBytes;
+use tantivy::fieldnorm::FieldNormReader;
 use tantivy::index::{SegmentId, SegmentReader};
+use tantivy::postings::BlockSegmentPostings;
 use tantivy::query::{Bm25StatisticsProvider, EnableScoring, Explanation, Query as _, Scorer, TermQuery, Weight};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocId, Score, Searcher, TantivyError, Term};
@@ -18,8 +21,10 @@ use tantivy::{DocId, Score, Searcher, TantivyError, Term};
 use crate::schema::{FieldInfo, Kind};
 use crate::searcher::QeSearcher;
 
+const K1: Score = 1.2;
+const B: Score = 0.75;
 /// What Tantivy multiplies in and Lucene, since version 8, does not.
-const TANTIVY_FACTOR: Score = 1.0 + 1.2;
+const TANTIVY_FACTOR: Score = 1.0 + K1;
 
 /// How many documents of a segment have a field; deleted ones count.
 #[derive(Default)]
@@ -91,9 +96,68 @@ impl Bm25StatisticsProvider for Statistics {
     }
 }
 
+/// What scores one term, spelled out for terms.rs: the same operations in the same order as Tantivy's `Bm25Weight`.
+pub struct Bm25 {
+    field: Field,
+    has_norms: bool,
+    weight: Score,
+    /// k1 (1 - b + b dl / average) by the norm of the document.
+    lengths: [Score; 256],
+}
+
+impl Bm25 {
+    fn new(info: &FieldInfo, statistics: &Statistics, boost: Score) -> Bm25 {
+        let (docs, freq) = (statistics.docs, statistics.freq);
+        let x = ((docs - freq) as Score + 0.5) / (freq as Score + 0.5);
+        let idf = (1.0 + x).ln();
+        let average = statistics.tokens as Score / docs as Score;
+        let mut lengths = [0.0; 256];
+        for (id, length) in lengths.iter_mut().enumerate() {
+            *length = K1 * (1.0 - B + B * FieldNormReader::id_to_fieldnorm(id as u8) as Score / average);
+        }
+        let mut weight = idf * (1.0 + K1);
+        if boost != 1.0 {
+            weight *= boost;
+        }
+        Bm25 { field: info.field, has_norms: info.kind == Kind::Text, weight, lengths }
+    }
+
+    pub fn has_norms(&self) -> bool {
+        self.has_norms
+    }
+
+    /// A norm for each document of a segment; `None` when the segment has none of the field.
+    pub fn norms(&self, reader: &SegmentReader) -> tantivy::Result<Option<OwnedBytes>> {
+        let file = reader.fieldnorms_readers().get_inner_file().open_read(self.field);
+        Ok(file.map(|file| file.read_bytes()).transpose()?)
+    }
+
+    /// Scores up to `N` documents.
+    pub fn score<const N: usize>(&self, docs: &[DocId], freqs: &[u32], norms: &[u8], scores: &mut [Score; N]) {
+        let mut lengths = [0.0; N];
+        for (length, doc) in lengths.iter_mut().zip(docs) {
+            *length = self.lengths[norms[*doc as usize] as usize];
+        }
+        for ((score, freq), length) in scores.iter_mut().zip(freqs).zip(&lengths) {
+            // Frequencies are far below 2^31, where signed and unsigned convert alike, and signed faster.
+            let freq = *freq as i32 as Score;
+            *score = self.weight * (freq / (freq + length));
+        }
+    }
+
+    /// What a document scores in a field that keeps neither frequencies nor norms: once, in a field of length one.
+    pub fn score_without_norms(&self) -> Score {
+        self.weight * (1.0 / (1.0 + self.lengths[usize::from(FieldNormReader::fieldnorm_to_id(1))]))
+    }
+}
+
 /// A term of an indexed field.
 #[derive(Clone)]
 pub struct TermWeight {
+    term: Term,
+    record: IndexRecordOption,
+    /// `None`: matches do not score.
+    bm25: Option<Arc<Bm25>>,
     inner: Arc<dyn Weight>,
     boost: Score,
     /// See [`TermWeight::pruning_slack`].
@@ -108,15 +172,18 @@ impl TermWeight {
         boost: Score,
         is_scoring: bool,
     ) -> tantivy::Result<TermWeight> {
-        let record = if info.kind == Kind::Text { IndexRecordOption::WithFreqs } else { IndexRecordOption::Basic };
+        let has_freqs = is_scoring && info.kind == Kind::Text;
+        let record = if has_freqs { IndexRecordOption::WithFreqs } else { IndexRecordOption::Basic };
         let query = TermQuery::new(term.clone(), record);
         if !is_scoring {
-            let inner = query.weight(EnableScoring::disabled_from_searcher(&s.searcher))?;
-            return Ok(TermWeight { inner: Arc::from(inner), boost: 1.0, slack: 1.0 });
+            let inner = Arc::from(query.weight(EnableScoring::disabled_from_searcher(&s.searcher))?);
+            return Ok(TermWeight { term, record, bm25: None, inner, boost: 1.0, slack: 1.0 });
         }
         let (statistics, slack) = statistics_of(s, info, &term)?;
-        let inner = query.weight(EnableScoring::enabled_from_statistics_provider(&statistics, &s.searcher))?;
-        Ok(TermWeight { inner: Arc::from(inner), boost: boost / TANTIVY_FACTOR, slack })
+        let boost = boost / TANTIVY_FACTOR;
+        let bm25 = Some(Arc::new(Bm25::new(info, &statistics, boost)));
+        let scoring = EnableScoring::enabled_from_statistics_provider(&statistics, &s.searcher);
+        Ok(TermWeight { term, record, bm25, inner: Arc::from(query.weight(scoring)?), boost, slack })
     }
 
     /// By which factor a document's score may exceed the maximum that is stored for its block of postings.
@@ -126,6 +193,23 @@ impl TermWeight {
     /// more than the quotient of the two averages, since k1 (1 - b + b dl / average) changes by no more than that.
     pub fn pruning_slack(&self) -> Score {
         self.slack
+    }
+
+    pub fn bm25(&self) -> Option<&Bm25> {
+        self.bm25.as_deref()
+    }
+
+    pub fn doc_freq(&self, reader: &SegmentReader) -> tantivy::Result<u32> {
+        Ok(reader.inverted_index(self.term.field())?.doc_freq(&self.term)?)
+    }
+
+    /// The postings as they are stored; `None` when the segment does not have the term.
+    pub fn block_postings(&self, reader: &SegmentReader) -> tantivy::Result<Option<BlockSegmentPostings>> {
+        let inverted = reader.inverted_index(self.term.field())?;
+        let Some(info) = inverted.get_term_info(&self.term)? else {
+            return Ok(None);
+        };
+        Ok(Some(inverted.read_block_postings_from_terminfo(&info, self.record)?))
     }
 }
 

@@ -117,6 +117,15 @@ pub fn stop_search() -> ! {
     std::panic::resume_unwind(Box::new(SearchStopped))
 }
 
+/// Runs a search of which `stop_search` ends no more than this part.
+pub fn until_stopped(search: impl FnOnce() -> tantivy::Result<()>) -> tantivy::Result<()> {
+    match catch_unwind(AssertUnwindSafe(search)) {
+        Err(payload) if payload.is::<SearchStopped>() => Ok(()),
+        Err(payload) => std::panic::resume_unwind(payload),
+        Ok(outcome) => outcome,
+    }
+}
+
 fn failure_of_panic(payload: Box<dyn Any + Send>) -> Failure {
     if payload.is::<SearchStopped>() {
         return Failure::stopped();

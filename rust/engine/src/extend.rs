@@ -94,7 +94,9 @@ pub extern "C" fn qe_index_extend(
         };
         let grown = close_for_growth(opened, payload).and_then(|closed| grow(&closed, schema, &index.dir));
         // A fresh directory handle: the old one would go on mapping the norms files that were replaced.
-        *state = Some(index::open_dir(&index.dir, &index.options, &index.seq_nos)?);
+        let reopened = index::open_dir(&index.dir, &index.options, &index.seq_nos)?;
+        index.set_view(reopened.view.clone());
+        *state = Some(reopened);
         grown
     })
 }

@@ -8,7 +8,7 @@
 use std::ffi::{c_char, c_int};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use tantivy::directory::{Directory, MmapDirectory};
 use tantivy::indexer::IndexWriterOptions;
@@ -49,11 +49,17 @@ impl QeIndexOptions {
 /// What depends on the schema and is replaced when it grows.
 pub struct Opened {
     pub index: Index,
-    pub reader: IndexReader,
+    pub view: View,
     pub writer: IndexWriter,
-    pub fields: Arc<Vec<FieldInfo>>,
     pub payload: u64,
     pub merger: Merger,
+}
+
+/// What a searcher is made from.
+#[derive(Clone)]
+pub struct View {
+    pub reader: IndexReader,
+    pub fields: Arc<Vec<FieldInfo>>,
 }
 
 pub struct QeIndex {
@@ -61,6 +67,8 @@ pub struct QeIndex {
     pub options: QeIndexOptions,
     /// `None` after a failed reopening: nothing more can be done with the index.
     state: Mutex<Option<Opened>>,
+    /// A copy of the state's, under a lock of its own: nobody holds it while writing, committing or merging.
+    view: RwLock<View>,
     pub stats: Arc<FieldStats>,
     pub seq_nos: Arc<SeqNos>,
 }
@@ -70,6 +78,14 @@ pub const NO_PAYLOAD: u64 = u64::MAX;
 impl QeIndex {
     pub fn lock(&self) -> MutexGuard<'_, Option<Opened>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn view(&self) -> View {
+        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_view(&self, view: View) {
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
     }
 
     pub fn with<T>(&self, body: impl FnOnce(&mut Opened) -> Result<T>) -> Result<T> {
@@ -108,7 +124,7 @@ pub fn open_dir(dir: &Path, options: &QeIndexOptions, seq_nos: &Arc<SeqNos>) -> 
             .build(),
     )?;
     let merger = Merger::take_over(&writer, options.merge_factor(), Arc::clone(seq_nos));
-    Ok(Opened { index, reader, writer, fields, payload, merger })
+    Ok(Opened { index, view: View { reader, fields }, writer, payload, merger })
 }
 
 /// Commits; then starts the merges that the new segments call for.
@@ -168,8 +184,10 @@ pub extern "C" fn qe_index_open(
             .unwrap_or(QeIndexOptions { writer_memory_bytes: MIN_WRITER_MEMORY, merge_max_segments_per_level: 0 });
         let seq_nos = Arc::new(SeqNos::default());
         let opened = open_dir(&dir, &options, &seq_nos)?;
-        let n = opened.fields.len();
-        let index = Box::new(QeIndex { dir, options, state: Mutex::new(Some(opened)), stats: Arc::default(), seq_nos });
+        let n = opened.view.fields.len();
+        let view = RwLock::new(opened.view.clone());
+        let index =
+            Box::new(QeIndex { dir, options, state: Mutex::new(Some(opened)), view, stats: Arc::default(), seq_nos });
         unsafe {
             if let Some(count) = fields_in_index.as_mut() {
                 *count = n;
@@ -215,7 +233,7 @@ pub extern "C" fn qe_index_add(
         let index = unsafe { &*index };
         let (id, source) = unsafe { (id_bytes(id, id_len)?, ffi::bytes(source, source_len)) };
         index.with(|opened| {
-            let mut doc = doc.into_checked(&opened.fields)?;
+            let mut doc = doc.into_checked(&opened.view.fields)?;
             doc.add_bytes(schema::ID, id);
             doc.add_bytes(schema::SOURCE, source);
             doc.add_i64(schema::SEQ_NO_FIELD, seq_no);

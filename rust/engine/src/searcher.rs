@@ -13,7 +13,7 @@ use tantivy::{DocId, DocSet, Searcher, TERMINATED, Term};
 use crate::bm25::FieldStats;
 use crate::error::{Failure, QeError, Result, guard, guard_or};
 use crate::ffi;
-use crate::index::QeIndex;
+use crate::index::{QeIndex, View};
 use crate::schema::{self, FieldInfo};
 
 pub struct QeSearcher {
@@ -34,10 +34,9 @@ pub struct OwnColumns {
 
 impl QeSearcher {
     fn open(index: &QeIndex) -> Result<QeSearcher> {
-        let (searcher, fields) = index.with(|opened| {
-            opened.reader.reload()?;
-            Ok((opened.reader.searcher(), Arc::clone(&opened.fields)))
-        })?;
+        let View { reader, fields } = index.view();
+        reader.reload()?;
+        let searcher = reader.searcher();
         let mut order = Vec::new();
         for (ord, reader) in searcher.segment_readers().iter().enumerate() {
             order.push((index.seq_nos.of_reader(reader)?, ord as u32));

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Documents on their way out of a segment: gathered into blocks, the deleted ones left behind.
+
+use tantivy::fastfield::AliveBitSet;
+use tantivy::index::SegmentReader;
+use tantivy::{DocId, Score};
+
+pub const BLOCK_DOCS: usize = 2048;
+
+/// Takes a block of live documents in ascending order, which it may overwrite.
+pub type Sink<'a> = &'a mut dyn FnMut(&mut [DocId], &mut [Score]);
+
+pub struct Gather<'a> {
+    alive: Option<&'a AliveBitSet>,
+    sink: Sink<'a>,
+    /// What documents score that come without a score.
+    constant: Score,
+    n: usize,
+    docs: Box<[DocId; BLOCK_DOCS]>,
+    scores: Box<[Score; BLOCK_DOCS]>,
+}
+
+impl<'a> Gather<'a> {
+    pub fn new(reader: &'a SegmentReader, constant: Score, sink: Sink<'a>) -> Gather<'a> {
+        let (docs, scores) = (Box::new([0; BLOCK_DOCS]), Box::new([constant; BLOCK_DOCS]));
+        Gather { alive: reader.alive_bitset(), sink, constant, n: 0, docs, scores }
+    }
+
+    #[inline]
+    pub fn push(&mut self, doc: DocId, score: Score) {
+        if self.alive.is_none_or(|alive| alive.is_alive(doc)) {
+            self.docs[self.n] = doc;
+            self.scores[self.n] = score;
+            self.n += 1;
+            if self.n == BLOCK_DOCS {
+                self.flush();
+            }
+        }
+    }
+
+    /// Documents with their scores.
+    pub fn extend_scored(&mut self, docs: &[DocId], scores: &[Score]) {
+        if self.alive.is_some() {
+            docs.iter().zip(scores).for_each(|(doc, score)| self.push(*doc, *score));
+            return;
+        }
+        let mut at = 0;
+        while at < docs.len() {
+            let n = (docs.len() - at).min(BLOCK_DOCS - self.n);
+            self.scores[self.n..self.n + n].copy_from_slice(&scores[at..at + n]);
+            self.append(&docs[at..at + n]);
+            at += n;
+        }
+    }
+
+    /// Documents that all score the constant.
+    pub fn extend(&mut self, docs: &[DocId]) {
+        if self.alive.is_some() {
+            docs.iter().for_each(|doc| self.push(*doc, self.constant));
+            return;
+        }
+        let mut at = 0;
+        while at < docs.len() {
+            let n = (docs.len() - at).min(BLOCK_DOCS - self.n);
+            self.append(&docs[at..at + n]);
+            at += n;
+        }
+    }
+
+    /// Room for these documents is known to be there.
+    fn append(&mut self, docs: &[DocId]) {
+        self.docs[self.n..self.n + docs.len()].copy_from_slice(docs);
+        self.n += docs.len();
+        if self.n == BLOCK_DOCS {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let n = std::mem::take(&mut self.n);
+        if n > 0 {
+            (self.sink)(&mut self.docs[..n], &mut self.scores[..n]);
+            // Who got the block may have scored it.
+            self.scores[..n].fill(self.constant);
+        }
+    }
+
+    pub fn finish(mut self) {
+        self.flush();
+    }
+}
