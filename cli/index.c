@@ -96,8 +96,7 @@ qd_status index_list(qctl *q, const args *a, qd_error *err)
         table_init(&t);
         for (size_t k = 0; k < n; k++)
             table_column(&t, columns[k][1], k >= 3);
-        json_array_foreach(v, i, row)
-        {
+        json_array_foreach (v, i, row) {
             for (size_t k = 0; k < n; k++)
                 table_cell(&t, json_is_string(json_object_get(row, columns[k][0]))
                                    ? json_string_value(json_object_get(row, columns[k][0]))

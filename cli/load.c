@@ -14,9 +14,10 @@
 #include "progress.h"
 #include "text.h"
 
-#define MAX_LINE_BYTES  ((size_t)64 << 20)
-#define MAX_BATCH_BYTES ((size_t)8 << 20) /* a batch is sent before it passes this, but for a single larger document   \
-                                           */
+#define MAX_LINE_BYTES ((size_t)64 << 20)
+#define MAX_BATCH_BYTES                                                                                                \
+    ((size_t)8 << 20) /* a batch is sent before it passes this, but for a single larger document                       \
+                       */
 #define MAX_TRIES       12
 #define FIRST_WAIT_MS   100
 #define LONGEST_WAIT_MS 5000

@@ -28,8 +28,7 @@ static void collect_text_fields(const json_t *properties, const char *prefix, js
 {
     const char *name;
     json_t *field;
-    json_object_foreach((json_t *)properties, name, field)
-    {
+    json_object_foreach ((json_t *)properties, name, field) {
         char path[512];
         int n = snprintf(path, sizeof path, "%s%s%s", prefix, *prefix ? "." : "", name);
         if (n < 0 || (size_t)n >= sizeof path)
@@ -58,7 +57,8 @@ static qd_status all_text_fields(qctl *q, const char *index, json_t **out, qd_er
     if (rc)
         return rc;
     json_t *fields = json_array();
-    json_object_foreach(v, name, mapping) collect_text_fields(json_at(mapping, "mappings.properties"), "", fields);
+    json_object_foreach (v, name, mapping)
+        collect_text_fields(json_at(mapping, "mappings.properties"), "", fields);
     if (json_array_size(fields) == 0)
         rc = qd_fail(err, QD_EINVAL, "index '%s' has no text field: name fields with --in, or give a --query", index);
     else
@@ -179,10 +179,8 @@ static json_t *shown_fields(const args *a, const json_t *hits)
     if (given)
         return split(given);
     list = json_array();
-    json_array_foreach(hits, i, hit)
-    {
-        json_object_foreach((json_t *)json_at(hit, "_source"), name, value)
-        {
+    json_array_foreach (hits, i, hit) {
+        json_object_foreach ((json_t *)json_at(hit, "_source"), name, value) {
             if (!json_is_object(value) && !json_is_array(value) && json_array_size(list) < DEFAULT_FIELDS)
                 json_array_append_new(list, json_string(name));
         }
@@ -204,8 +202,7 @@ static bool is_numeric(const json_t *hits, const char *field)
 {
     json_t *hit;
     size_t i;
-    json_array_foreach(hits, i, hit)
-    {
+    json_array_foreach (hits, i, hit) {
         const json_t *v = field_of(json_at(hit, "_source"), field);
         if (v && !json_is_null(v))
             return json_is_number(v);
@@ -224,8 +221,7 @@ static void add_hit(table *t, const json_t *hit, const json_t *fields, int64_t r
     else
         table_cell(t, "-");
     table_cell(t, json_text_at(hit, "_id"));
-    json_array_foreach(fields, i, field)
-    {
+    json_array_foreach (fields, i, field) {
         qd_buf text;
         if (i + 3 >= TABLE_COLUMNS)
             break;
@@ -262,9 +258,10 @@ static qd_status print_hits(const qctl *q, const args *a, const json_t *v, doubl
     table_column(&t, "#", true);
     table_column(&t, "SCORE", true);
     table_column(&t, "ID", false);
-    json_array_foreach(fields, i, field)
+    json_array_foreach (fields, i, field)
         table_column(&t, json_string_value(field), is_numeric(hits, json_string_value(field)));
-    json_array_foreach(hits, i, hit) add_hit(&t, hit, fields, from + (int64_t)i + 1);
+    json_array_foreach (hits, i, hit)
+        add_hit(&t, hit, fields, from + (int64_t)i + 1);
     rc = table_print(&t, stdout, err);
     table_deinit(&t);
 done:

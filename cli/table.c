@@ -125,6 +125,8 @@ static void fit(size_t *widths, size_t n, size_t room)
 
 static void put_cell(FILE *out, qd_str s, size_t width, bool is_right, bool is_last)
 {
+    if (is_last && s.n == 0)
+        return;
     size_t full = width_of(s), room = full > width ? width - 1 : full, used = 0;
     if (is_right && full < width)
         fprintf(out, "%*s", (int)(width - full), "");

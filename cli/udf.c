@@ -42,7 +42,7 @@ static void print_names(const char *title, const json_t *names)
     printf("%-12s", title);
     size_t i;
     json_t *name;
-    json_array_foreach(names, i, name)
+    json_array_foreach (names, i, name)
         printf("%s%s", i ? ", " : "", json_is_string(name) ? json_string_value(name) : "?");
     puts(json_array_size(names) ? "" : "none");
 }

@@ -17,8 +17,7 @@ static void add_versions(table *t, const json_t *versions)
     size_t i;
     json_t *version;
     qd_buf_init(&text, 64 << 10);
-    json_array_foreach(versions, i, version)
-    {
+    json_array_foreach (versions, i, version) {
         qd_buf_add_z(&text, i ? ", " : "");
         text_json(&text, version);
     }
@@ -37,8 +36,7 @@ static qd_status print_list(const json_t *v, qd_error *err)
     table_column(&t, "VERSIONS", false);
     table_column(&t, "CATEGORY", false);
     table_column(&t, "DESCRIPTION", false);
-    json_array_foreach(json_at(v, "udfs"), i, udf)
-    {
+    json_array_foreach (json_at(v, "udfs"), i, udf) {
         table_cell(&t, json_text_at(udf, "name"));
         table_cell(&t, json_text_at(udf, "active_version"));
         add_versions(&t, json_at(udf, "versions"));
@@ -114,8 +112,7 @@ static qd_status print_parameters(const json_t *parameters, qd_error *err)
     table_column(&t, "DEFAULT", false);
     table_column(&t, "REQUIRED", false);
     table_column(&t, "DESCRIPTION", false);
-    json_array_foreach(parameters, i, parameter)
-    {
+    json_array_foreach (parameters, i, parameter) {
         table_cell(&t, json_text_at(parameter, "name"));
         for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
             qd_buf text;
@@ -184,8 +181,7 @@ qd_status udf_versions(qctl *q, const args *a, qd_error *err)
         return rc;
     if (!print_raw(q, &reply)) {
         const char *active = json_text_at(v, "active_version");
-        json_array_foreach(json_at(v, "versions"), i, version)
-        {
+        json_array_foreach (json_at(v, "versions"), i, version) {
             const char *text = json_is_string(version) ? json_string_value(version) : "?";
             printf("%s%s\n", text, strcmp(text, active) == 0 ? "  active" : "");
         }

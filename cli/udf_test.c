@@ -55,7 +55,7 @@ static void print_call(const json_t *v)
     printf("result  %.*s\n", (int)text.n, text.n ? text.p : "");
     printf("took    %s, %lld host calls, %s\n", text_ms(json_f64_at(v, "execution_time_ms"), ms),
            (long long)json_i64_at(v, "host_calls"), json_text_at(v, "tier"));
-    json_array_foreach(json_at(v, "logs"), i, line)
+    json_array_foreach (json_at(v, "logs"), i, line)
         printf("log     %s: %s\n", json_text_at(line, "level"), json_text_at(line, "message"));
     qd_buf_deinit(&text);
 }
