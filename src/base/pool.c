@@ -177,9 +177,11 @@ qd_status qd_pool_submit(qd_pool *p, qd_task_fn *fn, void *arg)
     if (has_room) {
         p->queue[(p->first + p->queued) % p->max_queued] = (task){fn, arg};
         p->queued++;
-        pthread_cond_signal(&p->work);
     }
     pthread_mutex_unlock(&p->mutex);
+    /* Without the mutex: the woken worker would only wait for it. */
+    if (has_room)
+        pthread_cond_signal(&p->work);
     return has_room ? QD_OK : QD_EBUSY;
 }
 

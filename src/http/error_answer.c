@@ -89,13 +89,15 @@ static void write_call_details(qd_json *w, const qd_error *err)
 
 static void write_details(qd_json *w, const qd_request *rq, const qd_error *err)
 {
-    if (err->field[0])
+    /* The path says which function was meant; then no field of the request is at fault. */
+    bool is_path = err->code == QD_EUDF_NOTFOUND && rq->n_args > 0;
+    if (err->field[0] && !is_path)
         qd_json_kv_z(w, "field", err->field);
     if (err->line) {
         qd_json_kv_i64(w, "line", err->line);
         qd_json_kv_i64(w, "column", err->column);
     }
-    if (err->code == QD_EUDF_NOTFOUND && rq->route) {
+    if (is_path) {
         qd_str version = qd_request_arg(rq, 1);
         qd_request_str(rq, "version", &version);
         qd_json_key(w, "name");

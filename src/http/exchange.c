@@ -3,9 +3,11 @@
  * One request on its connection. The states and who owns the exchange in each:
  *   RECEIVING  HTTP thread; the body is collected
  *   REFUSED    HTTP thread; something is wrong already: the rest of the body is thrown away, then comes the error
- *   WORKING    the pool's worker; the connection is suspended, so libmicrohttpd touches neither it nor the exchange
+ *   WORKING    the pool's worker, and the HTTP thread waits a moment for it: short work is then answered without the
+ *              price of a suspended connection (two system calls, a wake-up)
+ *   SUSPENDED  the pool's worker; the connection is suspended, so libmicrohttpd touches neither it nor the exchange
  *   ANSWERED   HTTP thread; the answer is in the request's buffer
- * A worker's last act is to resume the connection: after that the exchange may be gone. */
+ * A worker's last act is to say ANSWERED, or to resume the connection: after that the exchange may be gone. */
 #include "http/server_impl.h"
 
 #include <stdlib.h>
@@ -14,13 +16,13 @@
 #include "base/clock.h"
 #include "http/error_answer.h"
 
-typedef enum state { RECEIVING, REFUSED, WORKING, ANSWERED } state;
+typedef enum state { RECEIVING, REFUSED, WORKING, SUSPENDED, ANSWERED } state;
 
 typedef struct exchange {
     qd_request rq;
     qd_server *server;
     struct MHD_Connection *connection;
-    state state;
+    _Atomic state state;
     bool has_begun, is_active;
     qd_buf body;
     size_t accounted_bytes; /* of the server's inflight_bytes */
@@ -33,6 +35,8 @@ typedef struct exchange {
 
 /* First bytes of a body whose length was announced: grown from there, so that an announcement alone costs nothing. */
 #define FIRST_BODY_BYTES ((size_t)64 << 10)
+/* How long an HTTP thread waits for short work before it suspends the connection. */
+#define SOON_NS ((int64_t)50 * 1000)
 
 void *qd_exchange_open(void *cls, const char *uri, struct MHD_Connection *connection)
 {
@@ -267,32 +271,85 @@ static void run_handler(exchange *x)
 static void work(void *arg)
 {
     exchange *x = arg;
+    struct MHD_Connection *connection = x->connection;
     run_handler(x);
     qd_watch_remove(x->server->watch, &x->watched);
-    x->state = ANSWERED;
-    MHD_resume_connection(x->connection);
+    if (atomic_exchange(&x->state, ANSWERED) == SUSPENDED)
+        MHD_resume_connection(connection);
 }
 
-static void hand_to_pool(exchange *x)
+/* The pool has no room: the answer says so. */
+static void reject(exchange *x)
 {
     static const char *const POOL_NAMES[QD_WORK_KINDS] = {"http", "search", "write", "admin"};
     qd_work kind = x->rq.route->work;
-    const union MHD_ConnectionInfo *info = NULL;
-    if (kind == QD_WORK_SEARCH)
-        info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (info)
-        qd_watch_add(x->server->watch, &x->watched, info->connect_fd, &x->rq.canceled);
-    x->state = WORKING;
-    MHD_suspend_connection(x->connection);
-    if (qd_pool_submit(x->server->pools[kind], work, x) == QD_OK)
-        return;
-    qd_watch_remove(x->server->watch, &x->watched);
     qd_error err = QD_ERROR_INIT;
+    qd_watch_remove(x->server->watch, &x->watched);
     qd_fail(&err, QD_EBUSY, "rejected execution: the queue of the %s pool is full (%u requests wait); try again later",
             POOL_NAMES[kind], qd_pool_queued(x->server->pools[kind]));
     qd_error_answer(&x->rq, &err, 0);
+}
+
+static void pause_a_moment(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/* Waits for short work; true when it is done. */
+static bool is_done_soon(const exchange *x)
+{
+    int64_t until_ns = qd_clock_mono_ns() + SOON_NS;
+    do {
+        for (int i = 0; i < 16; i++) {
+            if (atomic_load_explicit(&x->state, memory_order_acquire) == ANSWERED)
+                return true;
+            pause_a_moment();
+        }
+    } while (qd_clock_mono_ns() < until_ns);
+    return false;
+}
+
+/* Only for the one request in progress, and with a processor to spare: others must not wait for this thread. */
+static enum MHD_Result work_and_wait(exchange *x)
+{
+    x->state = WORKING;
+    if (qd_pool_submit(x->server->pools[x->rq.route->work], work, x) != QD_OK) {
+        reject(x);
+        return send_answer(x);
+    }
+    if (is_done_soon(x))
+        return send_answer(x);
+    MHD_suspend_connection(x->connection);
+    state expected = WORKING;
+    if (!atomic_compare_exchange_strong(&x->state, &expected, SUSPENDED))
+        MHD_resume_connection(x->connection);
+    return MHD_YES;
+}
+
+static enum MHD_Result work_suspended(exchange *x)
+{
+    x->state = SUSPENDED;
+    MHD_suspend_connection(x->connection);
+    if (qd_pool_submit(x->server->pools[x->rq.route->work], work, x) == QD_OK)
+        return MHD_YES;
+    reject(x);
     x->state = ANSWERED;
     MHD_resume_connection(x->connection);
+    return MHD_YES;
+}
+
+static enum MHD_Result hand_to_pool(exchange *x, bool is_alone)
+{
+    const union MHD_ConnectionInfo *info = NULL;
+    if (x->rq.route->work == QD_WORK_SEARCH)
+        info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info)
+        qd_watch_add(x->server->watch, &x->watched, info->connect_fd, &x->rq.canceled);
+    return is_alone && x->server->has_processors ? work_and_wait(x) : work_suspended(x);
 }
 
 static enum MHD_Result finish_receiving(exchange *x)
@@ -300,7 +357,7 @@ static enum MHD_Result finish_receiving(exchange *x)
     x->rq.body = qd_buf_str(&x->body);
     x->rq.start_ns = qd_clock_mono_ns();
     x->is_active = true;
-    atomic_fetch_add(&x->server->active, 1);
+    bool is_alone = atomic_fetch_add(&x->server->active, 1) == 0;
     if (x->state == RECEIVING && atomic_load(&x->server->is_stopping)) {
         qd_fail(&x->refusal, QD_EBUSY, "the node is shutting down");
         refuse(x, QD_EBUSY, 503);
@@ -308,10 +365,8 @@ static enum MHD_Result finish_receiving(exchange *x)
     if (x->state == REFUSED)
         return send_refusal(x);
     qd_request_restart_answer(&x->rq);
-    if (x->rq.route->work != QD_WORK_INLINE) {
-        hand_to_pool(x);
-        return MHD_YES;
-    }
+    if (x->rq.route->work != QD_WORK_INLINE)
+        return hand_to_pool(x, is_alone);
     run_handler(x);
     return send_answer(x);
 }
@@ -392,7 +447,8 @@ enum MHD_Result qd_exchange_handle(void *cls, struct MHD_Connection *connection,
     case RECEIVING:
     case REFUSED:
         return finish_receiving(x);
-    case WORKING: /* a wake-up that was not for us */
+    case WORKING:
+    case SUSPENDED: /* a wake-up that was not for us */
         return MHD_YES;
     case ANSWERED:
         return send_answer(x);

@@ -16,7 +16,7 @@
 
 #define BACKLOG 1024
 /* Per connection, for headers and for what is read at once of a body. */
-#define CONNECTION_MEMORY_BYTES ((size_t)64 << 10)
+#define CONNECTION_MEMORY_BYTES ((size_t)32 << 10)
 #define STOP_POLL_NS            ((long)2 * 1000 * 1000)
 
 /* Paths are decoded by uri.c, segment by segment. */
@@ -147,6 +147,7 @@ qd_status qd_server_start(const qd_server_options *options, qd_api *api, qd_serv
         return qd_fail_nomem(err);
     s->options = *options;
     s->api = api;
+    s->has_processors = sysconf(_SC_NPROCESSORS_ONLN) > 1;
     qd_status status = start_parts(s, err);
     if (status == QD_OK)
         status = start_daemon(s, err);

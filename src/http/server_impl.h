@@ -20,7 +20,7 @@ struct qd_server {
     qd_watch *watch;
     qd_pool *pools[QD_WORK_KINDS]; /* NULL for QD_WORK_INLINE */
     uint16_t port;
-    bool is_loopback;
+    bool is_loopback, has_processors; /* has_processors: more than one */
     atomic_bool is_stopping;
     atomic_size_t inflight_bytes; /* capacity of all bodies being collected or worked on */
     atomic_uint active;           /* requests that are complete and not yet answered to the last byte */

@@ -3,6 +3,7 @@
  * The first line is a Content-Type, the rest the body. Every part must lie within the body. */
 #include <stdlib.h>
 
+#include "fuzz.h"
 #include "http/multipart.h"
 
 static void expect_within(qd_str part, qd_str body)

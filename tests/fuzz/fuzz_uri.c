@@ -3,6 +3,7 @@
  * A request's target. What is accepted must be UTF-8 without zero bytes. */
 #include <stdlib.h>
 
+#include "fuzz.h"
 #include "http/uri.h"
 
 static void expect_text(qd_str s)

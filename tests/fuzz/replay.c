@@ -10,10 +10,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fuzz.h"
+
 #define MAX_INPUT_BYTES ((size_t)1 << 20)
 #define VARIANTS  200
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static unsigned long runs;
 

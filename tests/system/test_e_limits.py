@@ -55,7 +55,8 @@ def test_body_over_its_limit__413_and_the_connection_lives(make_daemon):
 def test_chunked_body_over_its_limit__413(make_daemon):
     daemon = make_daemon({"http.max_body_bytes": "64kb"})
     connection = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=60)
-    connection.request("POST", "/a/_search", iter([b" " * 1000] * 70), {"Content-Type": "application/json"}, encode_chunked=True)
+    connection.request("POST", "/a/_search", iter([b" " * 1000] * 70), {"Content-Type": "application/json"},
+                       encode_chunked=True)
     response = connection.getresponse()
     assert response.status == 413 and b"more than 65536 bytes" in response.read()
     connection.close()
@@ -73,14 +74,12 @@ def test_bytes_in_flight__429_then_free_again(make_daemon):
     api = daemon.api
     api.load("a", {"1": {"n": 1}})
     head = b"POST /a/_search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
-    held = []
-    for _ in range(2):
-        s = socket.create_connection(("127.0.0.1", daemon.port), timeout=60)
-        s.sendall(head + b" " * 600000)
-        held.append(s)
-    big = " " * 500000 + "{}"
+    held, big = [], " " * 500000 + "{}"
 
     def is_refused():
+        """Another body that never ends, then one that does: when enough are held, there is no room for it."""
+        held.append(socket.create_connection(("127.0.0.1", daemon.port), timeout=60))
+        held[-1].sendall(head + b" " * 600000)
         answer = api.post("/a/_search", big)
         assert answer.status in (200, 429)
         return answer.status == 429 and answer.headers["Retry-After"] == "1"
