@@ -47,6 +47,74 @@ qd_status qd_plan_minimum(qd_planner *pl, const qd_node *node, size_t *out)
     return QD_OK;
 }
 
+/* ---- flattening ---- */
+
+/* A required bool that only requires and excludes may as well stand in its parent: then the functions of both see the
+ * documents that all of the native clauses leave. */
+static bool can_flatten(const qd_node *child, qd_occur occur)
+{
+    const qd_bool_node *b = &child->as.boolean;
+    return (occur == QD_MUST || occur == QD_FILTER) && child->type == QD_NODE_BOOL && child->has_functions &&
+           b->n[QD_SHOULD] == 0 && b->minimum_should_match.n == 0 &&
+           b->n[QD_MUST] + b->n[QD_FILTER] + b->n[QD_MUST_NOT] > 0;
+}
+
+static size_t flat_size(const qd_node *node)
+{
+    size_t n = 0;
+    for (int occur = 0; occur < QD_OCCURS; occur++) {
+        for (size_t i = 0; i < node->as.boolean.n[occur]; i++) {
+            const qd_node *child = node->as.boolean.clauses[occur][i];
+            n += can_flatten(child, (qd_occur)occur) ? flat_size(child) : 1;
+        }
+    }
+    return n;
+}
+
+/* Adds `node`'s clauses to `out`; those of a bool that counts as a filter are filters. */
+static qd_status flatten_into(qd_planner *pl, const qd_node *node, float boost, bool as_filter, qd_bool_node *out)
+{
+    for (int o = 0; o < QD_OCCURS; o++) {
+        qd_occur occur = as_filter && o == QD_MUST ? QD_FILTER : (qd_occur)o;
+        for (size_t i = 0; i < node->as.boolean.n[o]; i++) {
+            qd_node *child = node->as.boolean.clauses[o][i];
+            if (can_flatten(child, (qd_occur)o)) {
+                qd_status st = flatten_into(pl, child, boost * child->boost, occur == QD_FILTER, out);
+                if (st != QD_OK)
+                    return st;
+                continue;
+            }
+            if (boost != 1.0f) {
+                qd_node *copy = QD_NEW(pl->arena, qd_node);
+                if (!copy)
+                    return qd_plan_nomem(pl);
+                *copy = *child;
+                copy->boost *= boost;
+                child = copy;
+            }
+            out->clauses[occur][out->n[occur]++] = child;
+        }
+    }
+    return QD_OK;
+}
+
+static qd_status flatten(qd_planner *pl, const qd_node *node, const qd_node **out)
+{
+    size_t n = flat_size(node);
+    qd_node *flat = QD_NEW(pl->arena, qd_node);
+    if (!flat)
+        return qd_plan_nomem(pl);
+    *flat = *node;
+    memset(flat->as.boolean.n, 0, sizeof flat->as.boolean.n);
+    for (int occur = 0; occur < QD_OCCURS; occur++) {
+        flat->as.boolean.clauses[occur] = qd_arena_array(pl->arena, n, sizeof(qd_node *));
+        if (!flat->as.boolean.clauses[occur])
+            return qd_plan_nomem(pl);
+    }
+    *out = flat;
+    return flatten_into(pl, node, 1.0f, false, &flat->as.boolean);
+}
+
 /* ---- expressions ---- */
 
 static const qd_occur STEP_ORDER[] = {QD_FILTER, QD_MUST_NOT, QD_MUST, QD_SHOULD};
@@ -254,15 +322,18 @@ static qd_status function_part(qd_planner *pl, const qd_node *node, float boost,
 
 qd_status qd_plan_bool(qd_planner *pl, const qd_node *node, float boost, qd_planned *out)
 {
-    const qd_bool_node *b = &node->as.boolean;
     size_t inlined[QD_OCCURS], n_inlined = 0, n = 0;
+    qd_status st = node->has_functions ? flatten(pl, node, &node) : QD_OK;
+    if (st != QD_OK)
+        return st;
+    const qd_bool_node *b = &node->as.boolean;
     for (int occur = 0; occur < QD_OCCURS; occur++) {
         inlined[occur] = count_inline(node, (qd_occur)occur);
         n_inlined += inlined[occur];
         n += b->n[occur];
     }
     should_plan sp = {.n_native = n - n_inlined};
-    qd_status st = qd_plan_minimum(pl, node, &sp.minimum);
+    st = qd_plan_minimum(pl, node, &sp.minimum);
     if (st != QD_OK)
         return st;
     if (n == 0)

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The query room: a search body in, an answer out (DESIGN 4). The life of a query, file by file:
- *   parse.c     JSON -> typed tree (ast.h); errors name clause, line and column
- *   plan.c      tree + mapping -> seam clauses; functions become block nodes over the clause that feeds them, cheap
- * clauses first score.c     the block node: documents' columns in, the function's driver, a mask or scores out. Here a
- * function's score meets BM25's. segment_docs.c  doc_source over a segment's columns and `_source` collect.c   top
- * documents by score or fields, counts; per segment, in parallel, then merged fetch.c     ids and `_source` of the
- * hits, filtered answer.c    OpenSearch's shape It resolves each function once, at the start, so that one query never
- * mixes two versions. */
+ *   search.c        the order of what follows
+ *   body*.c         the body: what stands beside the query, sort, `_source`
+ *   parse*.c        JSON -> typed tree (ast.h); errors name clause, line and column (json_locate.c)
+ *   functions.c     each function resolved once, at the start, so that one query never mixes two versions
+ *   plan*.c         tree + mapping -> seam clauses; functions become block nodes over the clause that feeds them, cheap
+ *                   clauses first
+ *   score*.c        the block node: documents' columns in, the function's driver, a mask or scores out (expr.h). Here a
+ *                   function's score meets BM25's: score_bool.c (bool, script_score), score_modes.c (function_score)
+ *   segment_docs.c  doc_source over a segment's columns and `_source` (source_path.c, json_scan.c)
+ *   collect*.c      top documents by score or fields (sort.c), counts; per segment, in parallel, then merged
+ *   fetch.c         ids and `_source` of the hits, filtered (source_filter.c)
+ *   answer.c        OpenSearch's shape
+ * What the parts of one running query share is in run.h. */
 #ifndef QD_QUERY_SEARCH_H
 #define QD_QUERY_SEARCH_H
 

@@ -30,15 +30,13 @@ static int setup(void **state)
     free(mapping);
     size_t i;
     json_t *v;
-    json_array_foreach(json_object_get(oracle, "functions"), i, v)
-    {
+    json_array_foreach (json_object_get(oracle, "functions"), i, v) {
         char *manifest = json_dumps(json_object_get(v, "manifest"), 0);
         fixture_function(&f, manifest, json_string_value(json_object_get(v, "wat")));
         free(manifest);
     }
     size_t batch = 0, left = (size_t)json_integer_value(json_array_get(json_object_get(oracle, "batches"), 0));
-    json_array_foreach(json_object_get(oracle, "docs"), i, v)
-    {
+    json_array_foreach (json_object_get(oracle, "docs"), i, v) {
         fixture_add(&f, json_string_value(json_array_get(v, 0)), json_string_value(json_array_get(v, 1)));
         if (--left == 0) {
             fixture_commit(&f);
@@ -153,7 +151,8 @@ static void test_search__cases_of_the_oracle__same_answers(void **state)
     int bad = 0;
     size_t i;
     json_t *one;
-    json_array_foreach(json_object_get(oracle, "cases"), i, one) bad += check_case(one);
+    json_array_foreach (json_object_get(oracle, "cases"), i, one)
+        bad += check_case(one);
     if (bad > 0)
         fail_msg("%d of %zu answers differ", bad, i);
 }
