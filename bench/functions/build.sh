@@ -8,7 +8,7 @@ mkdir -p "$out"
 wasm() {
     local name=$1
     shift
-    clang --target=wasm32-wasi -std=c11 -O2 -nostdlib -Wl,--no-entry -Wl,--strip-all -Wl,-z,stack-size=8192 \
+    clang --target=wasm32-wasi -std=c11 -O2 -nostdlib -I../../sdk/c -Wl,--no-entry -Wl,--strip-all -Wl,-z,stack-size=8192 \
         "${@/#/-Wl,--export=}" -o "$out/$name.wasm" "$name.c" -lc
 }
 wasm scorer score score_alone score_plain filter

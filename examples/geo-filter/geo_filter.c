@@ -7,6 +7,8 @@
  * sandbox. A document that has no point is not asked. */
 #include <math.h>
 
+#include "quidditch.h"
+
 #define EARTH_RADIUS_KM 6371.0088 /* mean radius, IUGG */
 #define RADIANS (3.14159265358979323846 / 180.0)
 
@@ -23,8 +25,7 @@ static double distance_km(double lat1, double lon1, double lat2, double lon2)
     return 2 * EARTH_RADIUS_KM * asin(sqrt(fmin(h, 1)));
 }
 
-int filter(double lat, double lon, double radius_km, double point_lat, double point_lon);
-
+QD_EXPORT(filter)
 int filter(double lat, double lon, double radius_km, double point_lat, double point_lon)
 {
     return distance_km(lat, lon, point_lat, point_lon) <= radius_km;

@@ -2,6 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # clang for wasm32, with wasi-libc for its mathematics only: what is used of it needs no system interface.
 set -euo pipefail
-clang --target=wasm32-wasi -std=c11 -O2 -Wall -Wextra -nostdlib \
-    -Wl,--no-entry -Wl,--export=score -Wl,--strip-all -Wl,-z,stack-size=8192 \
+clang --target=wasm32-wasi -std=c11 -O2 -Wall -Wextra -nostdlib -I../../sdk/c \
+    -Wl,--no-entry -Wl,--strip-all -Wl,-z,stack-size=8192 \
     -o popularity.wasm popularity.c -lc

@@ -7,8 +7,9 @@
  * function is called. */
 #include <math.h>
 
-double score(double relevance, double popularity, double age_days, double half_life_days, int tier);
+#include "quidditch.h"
 
+QD_EXPORT(score)
 double score(double relevance, double popularity, double age_days, double half_life_days, int tier)
 {
     /* A logarithm: ten times as popular is a step up, not ten times as good. */
