@@ -54,8 +54,7 @@ enum {
 
 enum { QD_LOG_DEBUG = 0, QD_LOG_INFO = 1, QD_LOG_WARNING = 2, QD_LOG_ERROR = 3 };
 
-/* ---- host functions as they are: names as (pointer, length)
- * ---------------------------------------------------------- */
+/* ---- host functions as they are: names as (pointer, length) ------------------------------------------------------ */
 
 /* 1 when the document has a value for the field, else 0. Permission: read_document, as for all up to
  * qd_host_document_id. */
@@ -85,8 +84,7 @@ QD_IMPORT(get_param_bool) int32_t qd_host_param_bool(const char *name, uint32_t 
  * log. */
 QD_IMPORT(log) int32_t qd_host_log(int32_t level, const char *message, uint32_t message_len);
 
-/* ---- the same with C strings
- * ------------------------------------------------------------------------------------------ */
+/* ---- the same with C strings ------------------------------------------------------------------------------------- */
 
 /* The compiler counts a literal's bytes itself. */
 static inline uint32_t qd_length_(const char *z)

@@ -40,6 +40,18 @@ void qd_code_name(qd_buf *b, const char *name)
     qd_buf_add_z(b, name);
 }
 
+void qd_code_i32_const(qd_buf *b, int32_t v)
+{
+    qd_code_byte(b, QD_OP_I32_CONST);
+    qd_code_i32(b, v);
+}
+
+void qd_code_begin(qd_buf *b, uint8_t opcode)
+{
+    qd_code_byte(b, opcode);
+    qd_code_byte(b, 0x40);
+}
+
 void qd_code_op(qd_buf *b, uint8_t opcode, uint32_t index)
 {
     qd_code_byte(b, opcode);

@@ -21,18 +21,21 @@ enum qd_wasm_section_id {
 };
 
 enum qd_wasm_opcode {
+    QD_OP_BLOCK = 0x02,
     QD_OP_LOOP = 0x03,
     QD_OP_END = 0x0b,
+    QD_OP_BR = 0x0c,
     QD_OP_BR_IF = 0x0d,
     QD_OP_CALL = 0x10,
     QD_OP_LOCAL_GET = 0x20,
     QD_OP_LOCAL_SET = 0x21,
-    QD_OP_LOCAL_TEE = 0x22,
     QD_OP_I32_STORE = 0x36,
     QD_OP_I64_LOAD = 0x29,
     QD_OP_I32_CONST = 0x41,
     QD_OP_I32_LT_U = 0x49,
+    QD_OP_I32_GE_U = 0x4f,
     QD_OP_I32_ADD = 0x6a,
+    QD_OP_I32_SUB = 0x6b,
     QD_OP_I32_SHL = 0x74,
     QD_OP_I64_ADD = 0x7c,
     QD_OP_I64_EXTEND_I32_U = 0xad,
@@ -49,6 +52,10 @@ void qd_code_byte(qd_buf *b, uint8_t byte);
 void qd_code_u32(qd_buf *b, uint32_t v);        /* unsigned LEB128 */
 void qd_code_i32(qd_buf *b, int32_t v);         /* signed LEB128 */
 void qd_code_name(qd_buf *b, const char *name); /* length and bytes */
+/* block or loop, without parameters and results */
+void qd_code_begin(qd_buf *b, uint8_t opcode);
+/* i32.const */
+void qd_code_i32_const(qd_buf *b, int32_t v);
 /* An instruction with one index (call, local.get, br_if, …). */
 void qd_code_op(qd_buf *b, uint8_t opcode, uint32_t index);
 /* A load or store with its natural alignment. */

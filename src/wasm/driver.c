@@ -8,6 +8,7 @@
 #define PAGE_BYTES     65536u
 /* Columns of a power-of-two length would meet in the same sets of the processor's first cache, row by row. */
 #define COLUMN_SKEW 192u
+#define UNROLLED    8
 
 /* Locals of run(): its parameters first. */
 enum { LOCAL_ROW, LOCAL_END, LOCAL_BY_4, LOCAL_BY_8, LOCAL_CONTEXT, LOCAL_CONSTANTS };
@@ -70,8 +71,7 @@ static void write_constant_loads(const qd_driver_spec *spec, qd_buf *b)
 {
     const qd_wasm_signature *s = spec->signature;
     if (spec->shape == QD_SHAPE_ROW) {
-        qd_code_byte(b, QD_OP_I32_CONST);
-        qd_code_i32(b, 0);
+        qd_code_i32_const(b, 0);
         qd_code_access(b, QD_OP_I64_LOAD, 3, QD_DRIVER_CELL_CONTEXT);
         qd_code_op(b, QD_OP_LOCAL_SET, LOCAL_CONTEXT);
         return;
@@ -80,11 +80,20 @@ static void write_constant_loads(const qd_driver_spec *spec, qd_buf *b)
         const qd_wasm_number *number = &qd_wasm_numbers[s->params[i]];
         if (is_varying(spec, i))
             continue;
-        qd_code_byte(b, QD_OP_I32_CONST);
-        qd_code_i32(b, 0);
+        qd_code_i32_const(b, 0);
         qd_code_access(b, number->load, number->width_log2, QD_DRIVER_CELL_CONSTANTS + 8 * i);
         qd_code_op(b, QD_OP_LOCAL_SET, LOCAL_CONSTANTS + i);
     }
+}
+
+/* Leaves the row in the local plus `ahead` on the stack. */
+static void write_row_number(uint32_t ahead, qd_buf *b)
+{
+    qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_ROW);
+    if (ahead == 0)
+        return;
+    qd_code_i32_const(b, (int32_t)ahead);
+    qd_code_byte(b, QD_OP_I32_ADD);
 }
 
 static uint32_t offset_local(qd_wasm_valtype type)
@@ -92,12 +101,13 @@ static uint32_t offset_local(qd_wasm_valtype type)
     return qd_wasm_numbers[type].width_log2 == 2 ? LOCAL_BY_4 : LOCAL_BY_8;
 }
 
-static void write_arguments(const qd_driver_spec *spec, const qd_driver *d, qd_buf *b)
+/* Rows are addressed as the row in the local plus `ahead`, which goes into the instructions' offsets. */
+static void write_arguments(const qd_driver_spec *spec, const qd_driver *d, uint32_t ahead, qd_buf *b)
 {
     const qd_wasm_signature *s = spec->signature;
     if (spec->shape == QD_SHAPE_ROW) {
         qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_CONTEXT);
-        qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_ROW);
+        write_row_number(ahead, b);
         qd_code_byte(b, QD_OP_I64_EXTEND_I32_U);
         qd_code_byte(b, QD_OP_I64_ADD);
         return;
@@ -106,7 +116,7 @@ static void write_arguments(const qd_driver_spec *spec, const qd_driver *d, qd_b
         const qd_wasm_number *number = &qd_wasm_numbers[s->params[i]];
         if (is_varying(spec, i)) {
             qd_code_op(b, QD_OP_LOCAL_GET, offset_local(s->params[i]));
-            qd_code_access(b, number->load, number->width_log2, d->columns[i]);
+            qd_code_access(b, number->load, number->width_log2, d->columns[i] + (ahead << number->width_log2));
         } else {
             qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_CONSTANTS + i);
         }
@@ -116,38 +126,66 @@ static void write_arguments(const qd_driver_spec *spec, const qd_driver *d, qd_b
 static void write_shift(qd_buf *b, int32_t bits, uint32_t local)
 {
     qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_ROW);
-    qd_code_byte(b, QD_OP_I32_CONST);
-    qd_code_i32(b, bits);
+    qd_code_i32_const(b, bits);
     qd_code_byte(b, QD_OP_I32_SHL);
     qd_code_op(b, QD_OP_LOCAL_SET, local);
 }
 
-/* run(first, end), first < end: for each row { cell = row; results[row] = f(arguments) } */
-static void write_run(const qd_driver_spec *spec, const qd_driver *d, qd_buf *b)
+/* cell = row; results[row] = f(arguments) */
+static void write_call(const qd_driver_spec *spec, const qd_driver *d, uint32_t ahead, qd_buf *b)
 {
     const qd_wasm_number *result = &qd_wasm_numbers[spec->signature->result];
-    write_locals(spec, b);
-    write_constant_loads(spec, b);
-    qd_code_byte(b, QD_OP_LOOP);
-    qd_code_byte(b, 0x40); /* no result */
-    qd_code_byte(b, QD_OP_I32_CONST);
-    qd_code_i32(b, 0);
-    qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_ROW);
+    qd_code_i32_const(b, 0);
+    write_row_number(ahead, b);
     qd_code_access(b, QD_OP_I32_STORE, 2, QD_DRIVER_CELL_ROW);
+    qd_code_op(b, QD_OP_LOCAL_GET, offset_local(spec->signature->result));
+    write_arguments(spec, d, ahead, b);
+    qd_code_op(b, QD_OP_CALL, 0);
+    qd_code_access(b, result->store, result->width_log2, d->results + (ahead << result->width_log2));
+}
+
+/* `n` calls and a step of `n` rows, then back to the loop's head. */
+static void write_calls(const qd_driver_spec *spec, const qd_driver *d, uint32_t n, qd_buf *b)
+{
     write_shift(b, 2, LOCAL_BY_4);
     write_shift(b, 3, LOCAL_BY_8);
-    qd_code_op(b, QD_OP_LOCAL_GET, offset_local(spec->signature->result));
-    write_arguments(spec, d, b);
-    qd_code_op(b, QD_OP_CALL, 0);
-    qd_code_access(b, result->store, result->width_log2, d->results);
-    qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_ROW);
-    qd_code_byte(b, QD_OP_I32_CONST);
-    qd_code_i32(b, 1);
-    qd_code_byte(b, QD_OP_I32_ADD);
-    qd_code_op(b, QD_OP_LOCAL_TEE, LOCAL_ROW);
+    for (uint32_t ahead = 0; ahead < n; ahead++)
+        write_call(spec, d, ahead, b);
+    write_row_number(n, b);
+    qd_code_op(b, QD_OP_LOCAL_SET, LOCAL_ROW);
+    qd_code_op(b, QD_OP_BR, 0);
+}
+
+/* run(first, end), first < end. Several calls per turn share the loop's epoch check, which costs as much as a small
+ * function:
+ *
+ *   block $done
+ *     block $rest
+ *       loop  br_if $rest (end - row < UNROLLED);  UNROLLED calls;  row += UNROLLED;  br loop
+ *     loop  br_if $done (row >= end);  one call;  row += 1;  br loop */
+static void write_run(const qd_driver_spec *spec, const qd_driver *d, qd_buf *b)
+{
+    write_locals(spec, b);
+    write_constant_loads(spec, b);
+    qd_code_begin(b, QD_OP_BLOCK);
+    qd_code_begin(b, QD_OP_BLOCK);
+    qd_code_begin(b, QD_OP_LOOP);
     qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_END);
+    qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_ROW);
+    qd_code_byte(b, QD_OP_I32_SUB);
+    qd_code_i32_const(b, UNROLLED);
     qd_code_byte(b, QD_OP_I32_LT_U);
-    qd_code_op(b, QD_OP_BR_IF, 0);
+    qd_code_op(b, QD_OP_BR_IF, 1);
+    write_calls(spec, d, UNROLLED, b);
+    qd_code_byte(b, QD_OP_END);
+    qd_code_byte(b, QD_OP_END);
+    qd_code_begin(b, QD_OP_LOOP);
+    qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_ROW);
+    qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_END);
+    qd_code_byte(b, QD_OP_I32_GE_U);
+    qd_code_op(b, QD_OP_BR_IF, 1);
+    write_calls(spec, d, 1, b);
+    qd_code_byte(b, QD_OP_END);
     qd_code_byte(b, QD_OP_END);
     qd_code_byte(b, QD_OP_END);
 }

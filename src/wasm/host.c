@@ -19,8 +19,7 @@ const qd_host_function *qd_host_function_at(size_t i)
     return NULL;
 }
 
-/* ---- signatures ----------------------------------------------------------------------------------------------------
- */
+/* ---- signatures ------------------------------------------------------------------------------------------------- */
 
 void qd_wasm_signature_parse(const char *text, qd_wasm_signature *out)
 {
@@ -63,8 +62,7 @@ static bool signature_eq(const qd_wasm_signature *a, const qd_wasm_signature *b)
            memcmp(a->params, b->params, a->n_params * sizeof *a->params) == 0;
 }
 
-/* ---- imports -------------------------------------------------------------------------------------------------------
- */
+/* ---- imports ---------------------------------------------------------------------------------------------------- */
 
 static qd_status fail_unknown(const qd_host_import *import, qd_error *err)
 {
@@ -106,8 +104,7 @@ qd_status qd_host_find(const qd_host_import *import, uint32_t permissions, const
                    qd_wasm_signature_text(&expected, should));
 }
 
-/* ---- linking -------------------------------------------------------------------------------------------------------
- */
+/* ---- linking ---------------------------------------------------------------------------------------------------- */
 
 static wasm_trap_t *dispatch(void *env, wasmtime_caller_t *caller, wasmtime_val_raw_t *v, size_t n)
 {
@@ -152,8 +149,7 @@ qd_status qd_host_define(wasmtime_linker_t *linker, const qd_host_function *f, q
                  : QD_OK;
 }
 
-/* ---- helpers of host functions -------------------------------------------------------------------------------------
- */
+/* ---- helpers of host functions ---------------------------------------------------------------------------------- */
 
 int32_t qd_host_write(qd_instance *i, uint32_t at, const void *value, uint32_t n)
 {

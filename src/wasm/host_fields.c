@@ -9,11 +9,36 @@
 
 #define MAX_NAME_BYTES 1024
 
-/* ---- from a name in guest memory to a slot -------------------------------------------------------------------------
- */
+/* ---- from a name in guest memory to a slot ---------------------------------------------------------------------- */
 
 /* >= 0: a slot; NAME_BAD: not in memory, or too long; NAME_TOO_MANY. */
 enum { NAME_TOO_MANY = -1, NAME_BAD = -2 };
+
+/* Two loads that overlap: names are short, and this is most of what a read costs. */
+static inline bool is_same(const char *a, const char *b, uint32_t n)
+{
+    uint64_t a8, b8, a8_end, b8_end;
+    uint32_t a4, b4, a4_end, b4_end;
+    if (n < 4 || n > 16)
+        return memcmp(a, b, n) == 0;
+    if (n < 8) {
+        memcpy(&a4, a, 4);
+        memcpy(&b4, b, 4);
+        memcpy(&a4_end, a + n - 4, 4);
+        memcpy(&b4_end, b + n - 4, 4);
+        return a4 == b4 && a4_end == b4_end;
+    }
+    memcpy(&a8, a, 8);
+    memcpy(&b8, b, 8);
+    memcpy(&a8_end, a + n - 8, 8);
+    memcpy(&b8_end, b + n - 8, 8);
+    return a8 == b8 && a8_end == b8_end;
+}
+
+static inline qd_cached_name *cache_place(qd_instance *i, uint32_t at, uint32_t n)
+{
+    return &i->host->names[(at ^ at >> 6 ^ n * 31u) & (QD_NAME_CACHE_SLOTS - 1)];
+}
 
 static int resolve(qd_instance *i, uint32_t at, uint32_t n)
 {
@@ -22,8 +47,8 @@ static int resolve(qd_instance *i, uint32_t at, uint32_t n)
     const char *name = (const char *)qd_instance_memory(i, at, n);
     if (!name)
         return NAME_BAD;
-    qd_cached_name *cached = &i->host->names[(at ^ at >> 6 ^ n * 31u) & (QD_NAME_CACHE_SLOTS - 1)];
-    if (cached->at == at && cached->n == n && n > 0 && memcmp(cached->bytes, name, n) == 0)
+    qd_cached_name *cached = cache_place(i, at, n);
+    if (cached->at == at && cached->n == n && n > 0 && is_same(cached->bytes, name, n))
         return cached->slot;
     int slot = i->call->docs->resolve(i->call->docs->arg, (qd_str){name, n});
     if (slot >= 0 && n > 0 && n <= QD_NAME_CACHE_BYTES) {
@@ -35,8 +60,7 @@ static int resolve(qd_instance *i, uint32_t at, uint32_t n)
     return slot >= 0 ? slot : NAME_TOO_MANY;
 }
 
-/* ---- from a slot to a value ----------------------------------------------------------------------------------------
- */
+/* ---- from a slot to a value ------------------------------------------------------------------------------------- */
 
 static bool fetch_column(qd_instance *i, int slot, qd_field_column *c)
 {
@@ -106,8 +130,33 @@ static int32_t read_field(qd_instance *i, const wasmtime_val_raw_t *v, qd_value 
     return read_value(i, slot, out) ? QD_HOST_OK : QD_HOST_MISSING;
 }
 
-/* ---- the functions -------------------------------------------------------------------------------------------------
- */
+/* The fast way: the column of the field named (v[1], v[2]) when all is well and it has been fetched for this block, and
+ * it is of the wanted type. NULL: go the slow way, which answers everything. */
+static inline const qd_field_column *fetched_column(qd_instance *i, const wasmtime_val_raw_t *v, qd_type type)
+{
+    uint32_t at = (uint32_t)v[1].i32, n = (uint32_t)v[2].i32;
+    const qd_cached_name *cached = cache_place(i, at, n);
+    if (cached->at != at || cached->n != n || n == 0 || (uint64_t)at + n > i->memory_bytes ||
+        !is_same(cached->bytes, (const char *)i->memory_data + at, n) || cached->slot >= QD_FIELD_COLUMNS)
+        return NULL;
+    const qd_field_column *c = &i->host->columns[cached->slot];
+    return c->run == i->runs && c->type == type && qd_instance_is_current(i, (uint64_t)v[0].i64) ? c : NULL;
+}
+
+/* The current row's value, of 8 bytes, to where v[3] says. */
+static inline int32_t copy_from_column(qd_instance *i, const qd_field_column *c, const wasmtime_val_raw_t *v)
+{
+    uint32_t row = qd_instance_row(i);
+    if (!c->is_all_valid && !c->valid[row])
+        return QD_HOST_MISSING;
+    uint8_t *out = qd_instance_memory(i, (uint32_t)v[3].i32, sizeof(double));
+    if (!out)
+        return QD_HOST_BAD_BUFFER;
+    memcpy(out, &c->values.f64[row], sizeof(double));
+    return QD_HOST_OK;
+}
+
+/* ---- the functions ---------------------------------------------------------------------------------------------- */
 
 static wasm_trap_t *has_field(qd_instance *i, wasmtime_val_raw_t *v)
 {
@@ -117,7 +166,7 @@ static wasm_trap_t *has_field(qd_instance *i, wasmtime_val_raw_t *v)
     return trap;
 }
 
-static wasm_trap_t *get_field_i64(qd_instance *i, wasmtime_val_raw_t *v)
+static wasm_trap_t *get_field_i64_slowly(qd_instance *i, wasmtime_val_raw_t *v)
 {
     qd_value value;
     wasm_trap_t *trap;
@@ -129,7 +178,16 @@ static wasm_trap_t *get_field_i64(qd_instance *i, wasmtime_val_raw_t *v)
     return trap;
 }
 
-static wasm_trap_t *get_field_f64(qd_instance *i, wasmtime_val_raw_t *v)
+static wasm_trap_t *get_field_i64(qd_instance *i, wasmtime_val_raw_t *v)
+{
+    const qd_field_column *c = fetched_column(i, v, QD_I64);
+    if (!c)
+        return get_field_i64_slowly(i, v);
+    v[0].i32 = copy_from_column(i, c, v);
+    return NULL;
+}
+
+static wasm_trap_t *get_field_f64_slowly(qd_instance *i, wasmtime_val_raw_t *v)
 {
     qd_value value;
     wasm_trap_t *trap;
@@ -139,6 +197,15 @@ static wasm_trap_t *get_field_f64(qd_instance *i, wasmtime_val_raw_t *v)
         rc = qd_value_to_f64(value, &out) ? qd_host_write(i, (uint32_t)v[3].i32, &out, sizeof out) : QD_HOST_WRONG_TYPE;
     v[0].i32 = rc;
     return trap;
+}
+
+static wasm_trap_t *get_field_f64(qd_instance *i, wasmtime_val_raw_t *v)
+{
+    const qd_field_column *c = fetched_column(i, v, QD_F64);
+    if (!c)
+        return get_field_f64_slowly(i, v);
+    v[0].i32 = copy_from_column(i, c, v);
+    return NULL;
 }
 
 static wasm_trap_t *get_field_bool(qd_instance *i, wasmtime_val_raw_t *v)

@@ -21,8 +21,7 @@ static char address_space;
 #define BEFORE_UNMAPPING()
 #endif
 
-/* ---- the epoch clock's ticks ---------------------------------------------------------------------------------------
- */
+/* ---- the epoch clock's ticks ------------------------------------------------------------------------------------ */
 
 /* Called on the running thread at the first check after each tick: should the guest go on? */
 static wasmtime_error_t *on_tick(wasmtime_context_t *context, void *arg, uint64_t *delta,
@@ -61,8 +60,7 @@ static void leave_guest(qd_instance *i)
     i->caller = NULL;
 }
 
-/* ---- making an instance --------------------------------------------------------------------------------------------
- */
+/* ---- making an instance ----------------------------------------------------------------------------------------- */
 
 static uint8_t no_memory; /* where a length of 0 may point for a guest without a memory */
 
@@ -195,8 +193,7 @@ static qd_status make_instance(qd_wasm_program *p, uint64_t varying, qd_call *ca
     return rc;
 }
 
-/* ---- acquire and release -------------------------------------------------------------------------------------------
- */
+/* ---- acquire and release ---------------------------------------------------------------------------------------- */
 
 qd_status qd_instance_acquire(qd_wasm_program *p, uint64_t varying, qd_call *call, qd_instance **out, qd_error *err)
 {
@@ -244,8 +241,7 @@ void qd_instance_release(qd_instance *i)
     qd_wasm_program_unref(p);
 }
 
-/* ---- arguments and results -----------------------------------------------------------------------------------------
- */
+/* ---- arguments and results -------------------------------------------------------------------------------------- */
 
 void *qd_instance_column(qd_instance *i, uint32_t arg)
 {
@@ -298,8 +294,7 @@ uint64_t qd_instance_host_calls(const qd_instance *i)
     return i->host_calls;
 }
 
-/* ---- running -------------------------------------------------------------------------------------------------------
- */
+/* ---- running ---------------------------------------------------------------------------------------------------- */
 
 static qd_status fail_at_row(qd_instance *i, qd_run_failure *failure, qd_status rc)
 {

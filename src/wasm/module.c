@@ -9,8 +9,7 @@
 #include "base/clock.h"
 #include "wasm/engine_impl.h"
 
-/* ---- permissions ---------------------------------------------------------------------------------------------------
- */
+/* ---- permissions ------------------------------------------------------------------------------------------------ */
 
 static const struct {
     uint32_t bit;
@@ -43,8 +42,7 @@ const char *qd_wasm_permission_name(uint32_t bit)
     return "unknown";
 }
 
-/* ---- what the seam found -------------------------------------------------------------------------------------------
- */
+/* ---- what the seam found ---------------------------------------------------------------------------------------- */
 
 static qd_wasm_valtype valtype_of(qe_wasm_type t)
 {
@@ -117,8 +115,7 @@ qd_status qd_wasm_module_check(const uint8_t *bytes, size_t n, uint32_t granted,
     return rc;
 }
 
-/* ---- making a module -----------------------------------------------------------------------------------------------
- */
+/* ---- making a module -------------------------------------------------------------------------------------------- */
 
 static qd_status keep_imports(qd_wasm_module *m, const qe_wasm_info *info, qd_error *err)
 {
@@ -236,8 +233,7 @@ void qd_wasm_module_unref(qd_wasm_module *m)
     free(m);
 }
 
-/* ---- questions -----------------------------------------------------------------------------------------------------
- */
+/* ---- questions -------------------------------------------------------------------------------------------------- */
 
 bool qd_wasm_module_export(const qd_wasm_module *m, qd_str name, qd_wasm_signature *out)
 {

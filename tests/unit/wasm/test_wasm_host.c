@@ -46,8 +46,7 @@ static const double *run_f64(fixture *f, const char *wat, uint32_t n)
     return (const double *)(const void *)run_i32(f, wat, n);
 }
 
-/* ---- numbers -------------------------------------------------------------------------------------------------------
- */
+/* ---- numbers ---------------------------------------------------------------------------------------------------- */
 
 #define READ_F64_OR_CODE(call)                                                                                         \
     "(local.set $t " call ") (if (result f64) (local.get $t) (then (f64.neg (f64.convert_i32_s (local.get $t))))"      \
@@ -185,8 +184,7 @@ static void test_readers__too_many_fields__fails_the_run(void **state)
     assert_message_has(f, "the function asks for too many different fields at f (func 20");
 }
 
-/* ---- strings -------------------------------------------------------------------------------------------------------
- */
+/* ---- strings ---------------------------------------------------------------------------------------------------- */
 
 /* Capacity `capacity`; gives code * 1000 + length after, and checks the first byte in row 12: "doc12". */
 #define READ_STRING(call, capacity)                                                                                    \
@@ -230,8 +228,7 @@ static void test_get_document_id__gives_id_or_missing(void **state)
     assert_int_equal(out[5], 1064); /* the fixture has no id for row 5 */
 }
 
-/* ---- score, parameters, log ----------------------------------------------------------------------------------------
- */
+/* ---- score, parameters, log ------------------------------------------------------------------------------------- */
 
 static void test_get_score__gives_the_rows_score(void **state)
 {
@@ -309,8 +306,7 @@ static void test_log__flood__is_cut_with_one_note_per_run(void **state)
     assert_int_equal(f->n_logs, 65536 / 16 + 1);
 }
 
-/* ---- WASI ----------------------------------------------------------------------------------------------------------
- */
+/* ---- WASI ------------------------------------------------------------------------------------------------------- */
 
 static void test_wasi__fd_write__goes_to_the_log(void **state)
 {
@@ -377,8 +373,7 @@ static void test_wasi__environment_and_directories__are_empty(void **state)
     assert_int_equal(out[0], 8); /* EBADF */
 }
 
-/* ---- hostile arguments ---------------------------------------------------------------------------------------------
- */
+/* ---- hostile arguments ------------------------------------------------------------------------------------------ */
 
 static void test_bad_addresses__answer_3_everywhere(void **state)
 {

@@ -51,6 +51,24 @@ static void test_typed__run_range__leaves_other_rows_alone(void **state)
     assert_int_equal(qd_instance_run_range(f->instance, 6, 6, NULL, &f->err), QD_OK);
 }
 
+static void test_typed__ranges_of_all_lengths__call_each_row_once(void **state)
+{
+    fixture *f = *state;
+    load(f, "(module (func (export \"f\") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))", 1);
+    int32_t *a = qd_instance_column(f->instance, 0), *out = (int32_t *)(uintptr_t)qd_instance_results(f->instance);
+    for (uint32_t first = 0; first < 20; first++) {
+        for (uint32_t end = first; end < 40; end++) {
+            for (uint32_t i = 0; i < 40; i++) {
+                a[i] = (int32_t)i;
+                out[i] = -1;
+            }
+            assert_int_equal(qd_instance_run_range(f->instance, first, end, NULL, &f->err), QD_OK);
+            for (uint32_t i = 0; i < 40; i++)
+                assert_int_equal(out[i], i >= first && i < end ? (int32_t)i + 1 : -1);
+        }
+    }
+}
+
 static void test_typed__mixed_widths__each_argument_is_its_own(void **state)
 {
     fixture *f = *state;
@@ -216,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_typed__columns_and_constant__computes_each_row),
         TEST(test_typed__run_range__leaves_other_rows_alone),
+        TEST(test_typed__ranges_of_all_lengths__call_each_row_once),
         TEST(test_typed__mixed_widths__each_argument_is_its_own),
         TEST(test_typed__f32_result_and_no_arguments__works),
         TEST(test_typed__64_arguments__all_arrive),

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * bench_driver: what the function runtime itself costs, without an index or a server, on one thread. Prints JSON, the
+ * best of many passes: nanoseconds per document for a scorer of two fields as C compiled with -O2, in the typed shape,
+ * and in the row shape with two reads; and microseconds to acquire and release an instance. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "wasm/program.h"
+
+#define PASSES 3000
+#define ROUNDS 2000
+
+static double prices[QD_BLOCK_DOCS], ratings[QD_BLOCK_DOCS], relevances[QD_BLOCK_DOCS], results[QD_BLOCK_DOCS];
+static float scores[QD_BLOCK_DOCS];
+
+#define TYPED                                                                                                          \
+    "(func (export \"typed\") (param f64 f64 f64) (result f64)"                                                        \
+    " (f64.mul (local.get 0) (f64.add (f64.const 1) (f64.mul (local.get 1) (local.get 2)))))"
+static const char STATELESS[] = "(module " TYPED ")";
+static const char STATEFUL[] =
+    "(module (import \"env\" \"get_field_f64\" (func $field (param i64 i32 i32 i32) (result i32)))"
+    "(import \"env\" \"get_score\" (func $score (param i64) (result f64)))"
+    "(memory (export \"memory\") 17) (global $sp (mut i32) (i32.const 65536))"
+    "(data (i32.const 1024) \"price\") (data (i32.const 1032) \"rating\")" TYPED
+    "(func (export \"row\") (param $c i64) (result f64)"
+    " (drop (call $field (local.get $c) (i32.const 1024) (i32.const 5) (i32.const 2048)))"
+    " (drop (call $field (local.get $c) (i32.const 1032) (i32.const 6) (i32.const 2056)))"
+    " (f64.mul (call $score (local.get $c)) (f64.add (f64.const 1)"
+    "  (f64.mul (f64.load (i32.const 2048)) (f64.load (i32.const 2056))))))"
+    "(func (export \"read2\") (param $c i64) (result f64)"
+    " (drop (call $field (local.get $c) (i32.const 1024) (i32.const 5) (i32.const 2048)))"
+    " (drop (call $field (local.get $c) (i32.const 1032) (i32.const 6) (i32.const 2056)))"
+    " (f64.mul (f64.load (i32.const 2048)) (f64.load (i32.const 2056)))))";
+
+static int resolve(void *arg, qd_str path)
+{
+    (void)arg;
+    return qd_str_is(path, "price") ? 0 : 1;
+}
+
+static bool block_f64(void *arg, int slot, double *out, uint8_t *valid, bool *all_valid)
+{
+    (void)arg;
+    memcpy(out, slot == 0 ? prices : ratings, sizeof prices);
+    memset(valid, 1, QD_BLOCK_DOCS);
+    *all_valid = true;
+    return true;
+}
+
+static bool value(void *arg, int slot, uint32_t row, qd_value *out)
+{
+    (void)arg;
+    *out = (qd_value){.type = QD_F64, .as.f = slot == 0 ? prices[row] : ratings[row]};
+    return true;
+}
+
+static const qd_doc_source docs = {.resolve = resolve, .block_f64 = block_f64, .value = value};
+static qd_call call = {.docs = &docs, .scores = scores, .deadline_ns = INT64_MAX};
+
+static void require(qd_status rc, const qd_error *err)
+{
+    if (rc == QD_OK)
+        return;
+    fprintf(stderr, "bench_driver: %s\n", err->message);
+    exit(1);
+}
+
+static qd_wasm_program *load(qd_wasm_engine *e, const char *wat, const char *export_name, qd_wasm_shape shape)
+{
+    qd_error err;
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    qd_wasm_module *m = NULL;
+    qd_wasm_program *p = NULL;
+    require(qd_wasm_from_wat(qd_str_of(wat), &bytes, &n, &err), &err);
+    require(qd_wasm_module_new(e, bytes, n, QD_PERM_READ_DOCUMENT | QD_PERM_READ_SCORE, &m, &err), &err);
+    require(qd_wasm_program_new(e, m, qd_str_of(export_name), shape, NULL, export_name, &p, &err), &err);
+    qd_wasm_module_unref(m);
+    free(bytes);
+    return p;
+}
+
+static __attribute__((noinline)) double native(double relevance, double price, double rating)
+{
+    __asm__ volatile("");
+    return relevance * (1 + price * rating);
+}
+
+static void run_native(void)
+{
+    for (int i = 0; i < QD_BLOCK_DOCS; i++)
+        results[i] = native(relevances[i], prices[i], ratings[i]);
+}
+
+static double best_native_ns(void)
+{
+    int64_t best = INT64_MAX;
+    for (int pass = 0; pass < PASSES; pass++) {
+        int64_t start = qd_clock_mono_ns();
+        run_native();
+        int64_t took = qd_clock_mono_ns() - start;
+        best = took < best ? took : best;
+    }
+    return (double)best / QD_BLOCK_DOCS;
+}
+
+static void fill_columns(qd_instance *i)
+{
+    memcpy(qd_instance_column(i, 0), relevances, sizeof relevances);
+    memcpy(qd_instance_column(i, 1), prices, sizeof prices);
+    memcpy(qd_instance_column(i, 2), ratings, sizeof ratings);
+}
+
+static double best_run_ns(qd_wasm_program *p, uint64_t varying)
+{
+    qd_instance *i = NULL;
+    qd_error err;
+    int64_t best = INT64_MAX;
+    require(qd_instance_acquire(p, varying, &call, &i, &err), &err);
+    if (varying)
+        fill_columns(i);
+    for (int pass = 0; pass < PASSES; pass++) {
+        int64_t start = qd_clock_mono_ns();
+        require(qd_instance_run(i, QD_BLOCK_DOCS, NULL, &err), &err);
+        int64_t took = qd_clock_mono_ns() - start;
+        best = took < best ? took : best;
+    }
+    qd_instance_release(i);
+    return (double)best / QD_BLOCK_DOCS;
+}
+
+/* Acquire, one block, release, less the time of the block in a warm instance: what a query pays per segment. */
+static double acquire_us(qd_wasm_program *p, uint64_t varying, double block_ns)
+{
+    qd_error err;
+    int64_t best = INT64_MAX;
+    for (int round = 0; round < ROUNDS; round++) {
+        qd_instance *i = NULL;
+        int64_t start = qd_clock_mono_ns();
+        require(qd_instance_acquire(p, varying, &call, &i, &err), &err);
+        if (varying)
+            fill_columns(i);
+        require(qd_instance_run(i, QD_BLOCK_DOCS, NULL, &err), &err);
+        qd_instance_release(i);
+        int64_t took = qd_clock_mono_ns() - start;
+        best = took < best ? took : best;
+    }
+    return ((double)best - block_ns * QD_BLOCK_DOCS) / 1000;
+}
+
+int main(void)
+{
+    qd_wasm_engine *e = NULL;
+    qd_error err;
+    for (int i = 0; i < QD_BLOCK_DOCS; i++) {
+        prices[i] = 1 + i * 0.25;
+        ratings[i] = 1 + i % 50 / 10.0;
+        relevances[i] = scores[i] = (float)(1.0 / (1 + i));
+    }
+    require(qd_wasm_engine_new(NULL, &e, &err), &err);
+    qd_wasm_program *stateless = load(e, STATELESS, "typed", QD_SHAPE_TYPED);
+    qd_wasm_program *stateful = load(e, STATEFUL, "typed", QD_SHAPE_TYPED);
+    qd_wasm_program *row = load(e, STATEFUL, "row", QD_SHAPE_ROW);
+    qd_wasm_program *read2 = load(e, STATEFUL, "read2", QD_SHAPE_ROW);
+    double typed_ns = best_run_ns(stateless, 7), row_ns = best_run_ns(row, 0);
+    printf("{\"c_ns\": %.2f, \"typed_ns\": %.2f, \"row_two_reads_ns\": %.2f, \"row_two_reads_and_score_ns\": %.2f,\n"
+           " \"acquire_stateless_us\": %.1f, \"acquire_with_memory_us\": %.1f, \"acquire_row_us\": %.1f}\n",
+           best_native_ns(), typed_ns, best_run_ns(read2, 0), row_ns, acquire_us(stateless, 7, typed_ns),
+           acquire_us(stateful, 7, typed_ns), acquire_us(row, 0, row_ns));
+    qd_wasm_program_unref(read2);
+    qd_wasm_program_unref(row);
+    qd_wasm_program_unref(stateful);
+    qd_wasm_program_unref(stateless);
+    qd_wasm_engine_free(e);
+    return 0;
+}
