@@ -136,19 +136,32 @@ static bool is_score(double v)
     return v >= 0 && v <= FLT_MAX; /* NaN is neither */
 }
 
+/* Are they scores, all of them? It is asked of every result, so it works on the bits, without branches: as integers,
+ * doubles from 0 to FLT_MAX are those from 0 to the bits of FLT_MAX. (-0.0 gives a false alarm, which take_results
+ * looks into.) */
+static bool are_scores(const double *values, uint32_t n)
+{
+    const double most = FLT_MAX;
+    uint64_t most_bits, beyond = 0;
+    memcpy(&most_bits, &most, sizeof most_bits);
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        beyond |= (most_bits - bits) | bits;
+    }
+    return beyond >> 63 == 0;
+}
+
 /* Results of positions [first, end), which the instance has computed, into `out` by position. */
 static qd_status take_results(qd_runner *r, uint32_t first, uint32_t end, double *out, uint8_t *valid, qd_error *err)
 {
-    bool are_scores = true;
     if (first >= end)
         return QD_OK;
     read_results(r, first, end, out);
     memset(valid + first, 1, end - first);
-    if (r->b->udf->manifest->kind != QD_KIND_SCORE)
+    if (r->b->udf->manifest->kind != QD_KIND_SCORE || are_scores(out + first, end - first))
         return QD_OK;
-    for (uint32_t p = first; p < end; p++)
-        are_scores &= is_score(out[p]);
-    for (uint32_t p = first; !are_scores && p < end; p++) {
+    for (uint32_t p = first; p < end; p++) {
         char text[QD_NUMBER_TEXT_SIZE];
         qd_error why = QD_ERROR_INIT;
         if (is_score(out[p]))
@@ -305,8 +318,12 @@ qd_status qd_runner_open(const qd_binding *b, const qd_doc_source *docs, const q
                          qd_error *err)
 {
     qd_status st = QD_OK;
-    qd_runner *r = calloc(1, sizeof *r);
-    if (!r || !(r->args = calloc(b->n_args + 1, sizeof *r->args))) {
+    qd_runner *r = malloc(sizeof *r);
+    if (!r)
+        return qd_fail_nomem(err);
+    memset(r, 0, offsetof(qd_runner, rows));
+    r->args = calloc(b->n_args + 1, sizeof *r->args);
+    if (!r->args) {
         free(r);
         return qd_fail_nomem(err);
     }

@@ -71,6 +71,10 @@ static bool ref_value(qd_runner *r, const qd_ref *ref, int slot, uint32_t row, q
 bool qd_runner_value(qd_runner *r, size_t arg, uint32_t row, qd_value *out)
 {
     const qd_arg *a = &r->b->args[arg];
+    if (a->value.kind == QD_REF_CONSTANT) {
+        *out = a->value.constant;
+        return true;
+    }
     if (!ref_value(r, &a->value, r->args[arg].slot, row, out) &&
         !ref_value(r, &a->fallback, r->args[arg].fallback_slot, row, out))
         return false;
@@ -103,6 +107,25 @@ static qd_status fill_lacking(qd_runner *r, size_t arg, uint32_t row, void *colu
 
 /* ---- whole columns ---- */
 
+/* Tight loops over distinct arrays, without branches: the compiler makes vector code of them. */
+
+static void widen_floats(double *restrict to, const float *restrict from, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        to[i] = (double)from[i];
+}
+
+/* False when some value needs more than 32 bits. */
+static bool narrow_integers(int32_t *restrict to, const int64_t *restrict from, uint32_t n)
+{
+    int64_t lost = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        to[i] = (int32_t)from[i];
+        lost |= from[i] ^ to[i];
+    }
+    return lost == 0;
+}
+
 /* Value by value: the score as an integer, fields without a block, and values of another type than declared. */
 static qd_status fill_by_value(qd_runner *r, size_t arg, void *column, qd_error *err)
 {
@@ -128,8 +151,7 @@ static qd_status fill_score(qd_runner *r, size_t arg, void *column, qd_error *er
     if (type == QD_WASM_F32)
         memcpy(column, r->scores, r->n * sizeof(float));
     else
-        for (uint32_t row = 0; row < r->n; row++)
-            ((double *)column)[row] = (double)r->scores[row];
+        widen_floats(column, r->scores, r->n);
     return QD_OK;
 }
 
@@ -167,17 +189,6 @@ static bool convert_f64(qd_runner *r, qd_wasm_valtype type, void *column)
     return fits;
 }
 
-static bool convert_i64(qd_runner *r, void *column)
-{
-    const int64_t *from = r->scratch.i64;
-    bool fits = true;
-    for (uint32_t row = 0; row < r->n; row++) {
-        fits &= from[row] >= INT32_MIN && from[row] <= INT32_MAX;
-        ((int32_t *)column)[row] = (int32_t)from[row];
-    }
-    return fits;
-}
-
 /* The whole block at once, into `column`, with r->valid. False: it cannot be had so, or something does not fit. */
 static bool fetch_block(qd_runner *r, size_t arg, void *column, bool *all_valid)
 {
@@ -196,7 +207,7 @@ static bool fetch_block(qd_runner *r, size_t arg, void *column, bool *all_valid)
     } else {
         has_block =
             docs->block_i64(docs->arg, ra->slot, type == QD_WASM_I64 ? column : r->scratch.i64, r->valid, all_valid);
-        fits = !has_block || type == QD_WASM_I64 || convert_i64(r, column);
+        fits = !has_block || type == QD_WASM_I64 || narrow_integers(column, r->scratch.i64, r->n);
     }
     ra->has_no_block = !has_block;
     return has_block && fits;

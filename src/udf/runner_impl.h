@@ -33,6 +33,8 @@ struct qd_runner {
     size_t next_param; /* where the guest's next get_param is looked for first: it asks in the same order for each
                           document */
 
+    uint64_t *stash; /* copies of the varying columns, QD_BLOCK_DOCS * 8 bytes each; NULL until a first failure */
+
     /* the block */
     uint32_t n; /* rows */
     uint32_t n_positions;
@@ -41,14 +43,14 @@ struct qd_runner {
     bool has_bad_rows; /* some row's state is not QD_ROW_RUN */
     const float *scores;
     uint64_t n_called, n_errors;
+    /* from here on not zeroed by qd_runner_open: large, and written before it is read */
     uint32_t rows[QD_BLOCK_DOCS]; /* of positions, when compacted */
     uint8_t state[QD_BLOCK_DOCS]; /* of rows */
     uint8_t valid[QD_BLOCK_DOCS]; /* scratch: of one column */
     union {
         double f64[QD_BLOCK_DOCS];
         int64_t i64[QD_BLOCK_DOCS];
-    } scratch;       /* one column before its conversion */
-    uint64_t *stash; /* copies of the varying columns, QD_BLOCK_DOCS * 8 bytes each; NULL until a first failure */
+    } scratch; /* one column before its conversion */
 };
 
 /* Typed shape: fills the instance's columns for all rows and marks those that lack an argument. Errors: QD_EUDF_PARAMS

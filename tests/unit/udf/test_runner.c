@@ -245,20 +245,20 @@ static void test_typed__types__convert(void **state)
     (void)state;
     /* Each argument times a power of ten, so that each shows in the sum. */
     static call c = {
-        .manifest = MANIFEST(PARAMS(
-            PARAM("a", "i32", ",\"from\":\"_source.count\"") "," PARAM("b", "f32", ",\"from\":\"_source.count\"") "," PARAM("c", "i64", ",\"from\":\"_source.big\"") "," PARAM(
-                "d", "bool",
-                ",\"from\":\"_source.flag\"") "," PARAM("e", "i32",
-                                                        ",\"from\":\"_score\"") "," PARAM("g", "f64",
-                                                                                          ",\"from\":\"_source."
-                                                                                          "count\"")) ",\"kind\":"
-                                                                                                      "\"transform\""),
-        .wat = FUNC(
-            "(param i32 f32 i64 i32 i32 f64) (result f64)",
-            "local.get 0 f64.convert_i32_s local.get 1 f64.promote_f32 f64.const 100 f64.mul f64.add "
-            "local.get 2 f64.convert_i64_s f64.const 1e4 f64.mul f64.add local.get 3 f64.convert_i32_s f64.const 1e5 "
-            "f64.mul f64.add "
-            "local.get 4 f64.convert_i32_s f64.const 1e6 f64.mul f64.add local.get 5 f64.const 1e7 f64.mul f64.add"),
+        .manifest = "{\"name\":\"f\",\"version\":\"1.0.0\",\"kind\":\"transform\",\"parameters\":["
+                    PARAM("a", "i32", ",\"from\":\"_source.count\"") ","
+                    PARAM("b", "f32", ",\"from\":\"_source.count\"") ","
+                    PARAM("c", "i64", ",\"from\":\"_source.big\"") ","
+                    PARAM("d", "bool", ",\"from\":\"_source.flag\"") ","
+                    PARAM("e", "i32", ",\"from\":\"_score\"") ","
+                    PARAM("g", "f64", ",\"from\":\"_source.count\"") "]}",
+        .wat = FUNC("(param i32 f32 i64 i32 i32 f64) (result f64)",
+                    "local.get 0 f64.convert_i32_s "
+                    "local.get 1 f64.promote_f32 f64.const 100 f64.mul f64.add "
+                    "local.get 2 f64.convert_i64_s f64.const 1e4 f64.mul f64.add "
+                    "local.get 3 f64.convert_i32_s f64.const 1e5 f64.mul f64.add "
+                    "local.get 4 f64.convert_i32_s f64.const 1e6 f64.mul f64.add "
+                    "local.get 5 f64.const 1e7 f64.mul f64.add"),
         .n = 2,
     };
     for (int round = 0; round < 2; round++) {
