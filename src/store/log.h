@@ -58,7 +58,8 @@ static inline void qd_log_close(qd_log *log)
     if (log)
         log->v->close(log);
 }
-/* Errors: QD_EINVAL when the sequence does not continue the last; QD_EIO when an earlier batch failed. */
+/* Every batch that was enqueued must be waited for: its waiter may be the one who writes it. Errors: QD_EINVAL when the
+ * sequence does not continue the last; QD_EIO when an earlier batch failed; QD_ETOOLARGE over half of max_bytes. */
 static inline qd_status qd_log_enqueue(qd_log *log, qd_log_batch *b, qd_error *err)
 {
     return log->v->enqueue(log, b, err);
