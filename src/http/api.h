@@ -5,6 +5,8 @@
 #ifndef QD_HTTP_API_H
 #define QD_HTTP_API_H
 
+#include <stdatomic.h>
+
 #include "base/pool.h"
 #include "http/metrics.h"
 #include "http/request.h"
@@ -25,7 +27,8 @@ typedef struct qd_api {
     int64_t default_timeout_ns;               /* of searches; INT64_MAX: none */
     void (*log)(void *arg, const char *line); /* may be NULL */
     void *log_arg;
-    char address[64]; /* "127.0.0.1:9200"; set by the server */
+    const atomic_size_t *inflight_bytes; /* memory of bodies in progress; set by the server */
+    char address[64];                    /* "127.0.0.1:9200"; set by the server */
 } qd_api;
 
 /* Reads the identity of this node from its store, making one at the first start. Errors: QD_EIO. */

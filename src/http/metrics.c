@@ -29,7 +29,7 @@ struct qd_metrics {
 /* What is read from the node once for one answer. */
 typedef struct snapshot {
     const qd_metrics *metrics;
-    uint64_t indices, docs, segments, store_bytes, functions, rss_bytes;
+    uint64_t indices, docs, segments, store_bytes, functions, rss_bytes, inflight_bytes;
 } snapshot;
 
 typedef struct metric {
@@ -131,6 +131,7 @@ static const metric METRICS[] = {
     {"quidditch_http_requests_total", "counter", "Answers by class of route and of status.", write_requests, 0},
     {"quidditch_http_request_seconds_total", "counter",
      "Time from a request's last byte to its answer, by class of route.", write_request_seconds, 0},
+    {"quidditch_http_inflight_bytes", "gauge", "Memory of request bodies in progress.", VALUE(inflight_bytes)},
     {"quidditch_indices", "gauge", "Indices on this node.", VALUE(indices)},
     {"quidditch_docs", "gauge", "Documents that searches see.", VALUE(docs)},
     {"quidditch_segments", "gauge", "Segments of all indices.", VALUE(segments)},
@@ -155,7 +156,10 @@ static qd_status take_snapshot(const qd_metrics *m, const qd_api *api, snapshot 
 {
     qd_index **indices = NULL;
     size_t n = 0;
-    *s = (snapshot){.metrics = m, .functions = qd_registry_count(api->registry), .rss_bytes = resident_bytes()};
+    *s = (snapshot){.metrics = m,
+                    .functions = qd_registry_count(api->registry),
+                    .rss_bytes = resident_bytes(),
+                    .inflight_bytes = atomic_load(api->inflight_bytes)};
     qd_status status = qd_node_resolve(api->node, QD_STR("_all"), &indices, &n, err);
     if (status != QD_OK)
         return status;

@@ -137,6 +137,7 @@ static qd_status start_parts(qd_server *s, qd_error *err)
         status = qd_pool_new("admin", o->admin_threads, o->write_queue, &s->pools[QD_WORK_ADMIN], err);
     s->api->search_pool = s->pools[QD_WORK_SEARCH];
     s->api->metrics = s->metrics;
+    s->api->inflight_bytes = &s->inflight_bytes;
     return status;
 }
 

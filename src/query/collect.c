@@ -111,7 +111,7 @@ static qd_status outcome_of(qd_run *run, qd_error *err)
             *err = run->tasks[failed].err;
         return run->tasks[failed].status;
     }
-    if (run->rq->canceled && *run->rq->canceled)
+    if (run->rq->canceled && __atomic_load_n(run->rq->canceled, __ATOMIC_RELAXED))
         return qd_fail(err, QD_ECANCELED, "the search was canceled: its client went away");
     return QD_OK;
 }

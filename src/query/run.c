@@ -15,7 +15,7 @@ bool qd_run_deadline_passed(qd_run *run)
 
 bool qd_run_should_stop(qd_run *run, size_t task)
 {
-    if (run->rq->canceled && *run->rq->canceled)
+    if (run->rq->canceled && __atomic_load_n(run->rq->canceled, __ATOMIC_RELAXED))
         return true;
     if (atomic_load_explicit(&run->first_failed, memory_order_relaxed) < task)
         return true;
