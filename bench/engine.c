@@ -12,7 +12,7 @@
 
 #include "engine.h"
 
-enum { BODY, TITLE, CATEGORY, PRICE, RATING, FIELDS, RUNS = 40 };
+enum { BODY, TITLE, CATEGORY, PRICE, RATING, FIELDS, RUNS = 400 };
 
 static const char *const NAMES[FIELDS] = {"body", "title", "category", "price", "rating"};
 static const qe_kind KINDS[FIELDS] = {QE_TEXT, QE_TEXT, QE_KEYWORD, QE_F64, QE_F64};

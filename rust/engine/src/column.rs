@@ -2,10 +2,13 @@
 //! Reading columns, a block of documents at a time.
 
 use std::ffi::{c_char, c_int};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use tantivy::DocId;
 use tantivy::columnar::{Column, ColumnIndex, StrColumn};
 
+use crate::decoded::{Decoded, DecodedColumns, Key};
 use crate::error::{Failure, QeError, Result, guard, guard_or};
 use crate::ffi;
 use crate::schema::{self, Kind};
@@ -39,7 +42,15 @@ pub struct QeColumn {
     max_doc: u32,
     /// The string that `qe_column_ord_str` gave last.
     text: String,
+    key: Key,
+    decoded: OnceLock<Arc<Decoded>>,
+    shared: Arc<DecodedColumns>,
+    /// How many values blocks have asked for.
+    asked: AtomicUsize,
 }
+
+/// Once a handle has read this part of a column, the column is worth unpacking.
+const DECODE_FROM_SHARE: usize = 8;
 
 fn open(s: &QeSearcher, segment: usize, field: u32) -> Result<Option<QeColumn>> {
     let reader = s.reader(segment)?;
@@ -63,15 +74,23 @@ fn open(s: &QeSearcher, segment: usize, field: u32) -> Result<Option<QeColumn>> 
         Kind::F64 => columns.column_opt::<f64>(name)?.map(Values::F64),
         Kind::Bool => columns.column_opt::<bool>(name)?.map(Values::Bool),
     };
-    Ok(values.filter(|values| !values.is_empty()).map(|values| QeColumn {
+    let Some(values) = values.filter(|values| !values.is_empty()) else {
+        return Ok(None);
+    };
+    let key = (reader.segment_id(), field);
+    Ok(Some(QeColumn {
         kind,
         values,
         max_doc: reader.max_doc(),
         text: String::new(),
+        key,
+        decoded: s.decoded.get(&key).map(OnceLock::from).unwrap_or_default(),
+        shared: Arc::clone(&s.decoded),
+        asked: AtomicUsize::new(0),
     }))
 }
 
-/// A 64-bit place for a value in C's array: what is read there first may be another type of the same size.
+/// What C wants numbers as.
 trait Slot: Copy + Default {
     fn from_i64(v: i64) -> Self;
     fn from_f64(v: f64) -> Self;
@@ -102,7 +121,7 @@ struct Out<'a, S> {
     valid: &'a mut [u8],
 }
 
-impl<S: Slot> Out<'_, S> {
+impl<S: Copy + Default> Out<'_, S> {
     /// First values of a column; true when every document has one.
     fn fill<T>(&mut self, column: &Column<T>, convert: impl Fn(T) -> S) -> bool
     where
@@ -143,6 +162,23 @@ impl<S: Slot> Out<'_, S> {
         self.valid.fill(1);
     }
 
+    /// From an unpacked column.
+    fn copy(&mut self, from: &Decoded, convert: impl Fn(u64) -> S) -> bool {
+        for (value, doc) in self.values.iter_mut().zip(self.docs) {
+            *value = convert(from.bits[*doc as usize]);
+        }
+        let Some(valid) = &from.valid else {
+            self.valid.fill(1);
+            return true;
+        };
+        let mut all = 1;
+        for (to, doc) in self.valid.iter_mut().zip(self.docs) {
+            *to = valid[*doc as usize];
+            all &= *to;
+        }
+        all == 1
+    }
+
     fn fill_each(&mut self, first: impl Fn(DocId) -> Option<S>) {
         for ((doc, value), valid) in self.docs.iter().zip(self.values.iter_mut()).zip(self.valid.iter_mut()) {
             let found = first(*doc);
@@ -153,13 +189,52 @@ impl<S: Slot> Out<'_, S> {
 }
 
 impl QeColumn {
+    /// The column unpacked, if it is or has become worth it.
+    fn decoded(&self, asked: usize) -> Option<&Decoded> {
+        if let Some(decoded) = self.decoded.get() {
+            return Some(decoded);
+        }
+        let asked = self.asked.fetch_add(asked, Relaxed) + asked;
+        if asked < self.max_doc as usize / DECODE_FROM_SHARE || !self.shared.has_room(self.max_doc) {
+            return None;
+        }
+        let decoded = Arc::new(Decoded::new(self.max_doc, |docs, values, valid| {
+            let mut out = Out { docs, values, valid };
+            match &self.values {
+                Values::I64(column) => out.fill(column, |v| v as u64),
+                Values::F64(column) => out.fill(column, f64::to_bits),
+                Values::Bool(column) => out.fill(column, u64::from),
+                Values::Str(column) => out.fill(column.ords(), |ord| ord),
+            }
+        }));
+        self.shared.keep(self.key, &decoded);
+        Some(self.decoded.get_or_init(|| decoded))
+    }
+
     /// False when the column holds strings.
     fn numbers<S: Slot>(&self, mut out: Out<S>, all_valid: &mut bool) -> bool {
-        *all_valid = match &self.values {
-            Values::I64(column) => out.fill(column, S::from_i64),
-            Values::F64(column) => out.fill(column, S::from_f64),
-            Values::Bool(column) => out.fill(column, |v| S::from_i64(i64::from(v))),
-            Values::Str(_) => return false,
+        if matches!(self.values, Values::Str(_)) {
+            return false;
+        }
+        *all_valid = match (self.decoded(out.docs.len()), &self.values) {
+            (Some(decoded), Values::F64(_)) => out.copy(decoded, |bits| S::from_f64(f64::from_bits(bits))),
+            (Some(decoded), _) => out.copy(decoded, |bits| S::from_i64(bits as i64)),
+            (None, Values::I64(column)) => out.fill(column, S::from_i64),
+            (None, Values::F64(column)) => out.fill(column, S::from_f64),
+            (None, Values::Bool(column)) => out.fill(column, |v| S::from_i64(i64::from(v))),
+            (None, Values::Str(_)) => false,
+        };
+        true
+    }
+
+    /// False when the column holds numbers.
+    fn ords(&self, mut out: Out<u64>, all_valid: &mut bool) -> bool {
+        let Values::Str(column) = &self.values else {
+            return false;
+        };
+        *all_valid = match self.decoded(out.docs.len()) {
+            Some(decoded) => out.copy(decoded, |ord| ord),
+            None => out.fill(column.ords(), |ord| ord),
         };
         true
     }
@@ -271,22 +346,17 @@ pub extern "C" fn qe_column_ords(
     all_valid: *mut bool,
 ) -> bool {
     guard_or(false, || {
-        let Values::Str(column) = (unsafe { &(*c).values }) else {
-            return false;
+        let (column, out) = unsafe {
+            let out =
+                Out { docs: ffi::slice(docs, n), values: ffi::slice_mut(out, n), valid: ffi::slice_mut(valid, n) };
+            (&*c, out)
         };
-        // Ordinals are far below 2^63: the same bits as i64.
-        let mut out = unsafe {
-            Out {
-                docs: ffi::slice(docs, n),
-                values: ffi::slice_mut(out.cast::<i64>(), n),
-                valid: ffi::slice_mut(valid, n),
-            }
-        };
-        let all = out.fill(column.ords(), |ord| ord as i64);
+        let mut all = false;
+        let has_ords = column.ords(out, &mut all);
         if let Some(all_valid) = unsafe { all_valid.as_mut() } {
             *all_valid = all;
         }
-        true
+        has_ords
     })
 }
 

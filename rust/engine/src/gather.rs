@@ -38,6 +38,11 @@ impl<'a> Gather<'a> {
         }
     }
 
+    #[inline]
+    pub fn push_constant(&mut self, doc: DocId) {
+        self.push(doc, self.constant);
+    }
+
     /// Documents with their scores.
     pub fn extend_scored(&mut self, docs: &[DocId], scores: &[Score]) {
         if self.alive.is_some() {

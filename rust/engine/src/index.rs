@@ -15,6 +15,7 @@ use tantivy::indexer::IndexWriterOptions;
 use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Term};
 
 use crate::bm25::FieldStats;
+use crate::decoded::DecodedColumns;
 use crate::document::QeDoc;
 use crate::error::{Failure, QeError, Result, guard, guard_or};
 use crate::ffi;
@@ -70,6 +71,7 @@ pub struct QeIndex {
     /// A copy of the state's, under a lock of its own: nobody holds it while writing, committing or merging.
     view: RwLock<View>,
     pub stats: Arc<FieldStats>,
+    pub decoded: Arc<DecodedColumns>,
     pub seq_nos: Arc<SeqNos>,
 }
 
@@ -186,8 +188,15 @@ pub extern "C" fn qe_index_open(
         let opened = open_dir(&dir, &options, &seq_nos)?;
         let n = opened.view.fields.len();
         let view = RwLock::new(opened.view.clone());
-        let index =
-            Box::new(QeIndex { dir, options, state: Mutex::new(Some(opened)), view, stats: Arc::default(), seq_nos });
+        let index = Box::new(QeIndex {
+            dir,
+            options,
+            state: Mutex::new(Some(opened)),
+            view,
+            stats: Arc::default(),
+            decoded: Arc::default(),
+            seq_nos,
+        });
         unsafe {
             if let Some(count) = fields_in_index.as_mut() {
                 *count = n;

@@ -11,6 +11,7 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet, Searcher, TERMINATED, Term};
 
 use crate::bm25::FieldStats;
+use crate::decoded::DecodedColumns;
 use crate::error::{Failure, QeError, Result, guard, guard_or};
 use crate::ffi;
 use crate::index::{QeIndex, View};
@@ -23,6 +24,7 @@ pub struct QeSearcher {
     ordinals: HashMap<SegmentId, usize>,
     pub fields: Arc<Vec<FieldInfo>>,
     pub stats: Arc<FieldStats>,
+    pub decoded: Arc<DecodedColumns>,
     /// `_seq_no` and `_version` of each segment, opened when first asked for.
     own_columns: Vec<OnceLock<OwnColumns>>,
 }
@@ -47,7 +49,16 @@ impl QeSearcher {
             order.iter().enumerate().map(|(i, ord)| (searcher.segment_reader(*ord).segment_id(), i)).collect();
         let own_columns = order.iter().map(|_| OnceLock::new()).collect();
         index.stats.retain_segments(&searcher);
-        Ok(QeSearcher { searcher, order, ordinals, fields, stats: Arc::clone(&index.stats), own_columns })
+        index.decoded.retain_segments(&searcher);
+        Ok(QeSearcher {
+            searcher,
+            order,
+            ordinals,
+            fields,
+            stats: Arc::clone(&index.stats),
+            decoded: Arc::clone(&index.decoded),
+            own_columns,
+        })
     }
 
     pub fn segments(&self) -> usize {

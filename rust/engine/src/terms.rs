@@ -47,6 +47,20 @@ impl TermsWeight {
         }
     }
 
+    /// Whether block maxima save more than it costs to look at them, which takes one term that outweighs all others by
+    /// far: as soon as it alone cannot make a document one of the best, its postings are skipped. Measured, terms alike
+    /// are better read whole.
+    pub fn is_worth_pruning(&self, reader: &SegmentReader) -> tantivy::Result<bool> {
+        const OUTWEIGHS: u64 = 8;
+        let (mut most, mut sum) = (0, 0);
+        for term in &self.terms {
+            let freq = u64::from(term.doc_freq(reader)?);
+            most = most.max(freq);
+            sum += freq;
+        }
+        Ok(sum >= (sum - most) * OUTWEIGHS)
+    }
+
     pub fn drive(&self, reader: &SegmentReader, out: &mut Gather) -> tantivy::Result<()> {
         let mut cursors = Vec::with_capacity(self.terms.len());
         for term in &self.terms {
@@ -139,52 +153,69 @@ impl<'a> Cursor<'a> {
 
 struct Window {
     base: DocId,
-    bits: [u64; WINDOW / 64],
-    scores: Box<[Score; WINDOW]>,
+    /// 1 for each document that has a term. Bytes: for bits, each document would have to wait for the one before it.
+    present: [u8; WINDOW],
+    scores: [Score; WINDOW],
 }
 
 impl Window {
+    fn new() -> Box<Window> {
+        Box::new(Window { base: 0, present: [0; WINDOW], scores: [0.0; WINDOW] })
+    }
+
     fn end(&self) -> DocId {
         self.base + WINDOW as DocId
     }
 
     fn add(&mut self, docs: &[DocId], scores: Option<&[Score; CHUNK]>) {
-        for doc in docs {
-            let i = (doc - self.base) as usize % WINDOW;
-            self.bits[i / 64] |= 1 << (i % 64);
-        }
-        if let Some(scores) = scores {
-            for (doc, score) in docs.iter().zip(scores) {
-                self.scores[(doc - self.base) as usize % WINDOW] += score;
+        match scores {
+            Some(scores) => {
+                for (doc, score) in docs.iter().zip(scores) {
+                    let i = (doc - self.base) as usize % WINDOW;
+                    self.present[i] = 1;
+                    self.scores[i] += score;
+                }
+            }
+            None => {
+                for doc in docs {
+                    self.present[(doc - self.base) as usize % WINDOW] = 1;
+                }
             }
         }
     }
 
     /// Hands everything over and is empty again.
     fn drain(&mut self, has_scores: bool, out: &mut Gather) {
-        let mut docs = [0; 64];
-        let mut scores = [0.0; 64];
-        for word in 0..self.bits.len() {
-            let mut bits = std::mem::take(&mut self.bits[word]);
-            let mut n = 0;
-            while bits != 0 {
-                let i = word * 64 + bits.trailing_zeros() as usize;
-                docs[n] = self.base + i as DocId;
-                scores[n] = std::mem::take(&mut self.scores[i]);
-                n += 1;
-                bits &= bits - 1;
+        let groups = self.present.as_chunks_mut::<64>().0.iter_mut().zip(self.scores.as_chunks_mut::<64>().0);
+        for ((present, scores), first) in groups.zip((self.base..).step_by(64)) {
+            let mut bits = bits_of(present);
+            if bits == 0 {
+                continue;
             }
-            if has_scores {
-                out.extend_scored(&docs[..n], &scores[..n]);
-            } else {
-                out.extend(&docs[..n]);
+            present.fill(0);
+            while bits != 0 {
+                let i = bits.trailing_zeros();
+                bits &= bits - 1;
+                if has_scores {
+                    out.push(first + i, std::mem::take(&mut scores[i as usize]));
+                } else {
+                    out.push_constant(first + i);
+                }
             }
         }
     }
 }
 
+/// Bit i is set where byte i is 1.
+fn bits_of(bytes: &[u8; 64]) -> u64 {
+    // Of eight bytes that are 0 or 1, this product has byte i as bit i of its highest byte.
+    const GATHER: u64 = 0x0102_0408_1020_4080;
+    let eights = bytes.as_chunks::<8>().0.iter().enumerate();
+    eights.fold(0, |bits, (i, eight)| bits | (u64::from_le_bytes(*eight).wrapping_mul(GATHER) >> 56) << (i * 8))
+}
+
 fn union(mut cursors: Vec<Cursor>, has_scores: bool, out: &mut Gather) {
-    let mut window = Window { base: 0, bits: [0; WINDOW / 64], scores: Box::new([0.0; WINDOW]) };
+    let mut window = Window::new();
     while let Some(base) = cursors.iter().filter_map(Cursor::doc).min() {
         window.base = base;
         for cursor in &mut cursors {

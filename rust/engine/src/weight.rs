@@ -91,7 +91,9 @@ fn top(weight: &QeWeight, reader: &SegmentReader, cb: QeTopFn, arg: *mut c_void)
         if bar.height > 0.0 { bar.height / weight.slack } else { bar.height }
     };
     match &weight.plan {
-        Plan::Terms(terms) => terms.weight().for_each_pruning(Score::MIN, reader, pruned),
+        Plan::Terms(terms) if terms.is_worth_pruning(reader)? => {
+            terms.weight().for_each_pruning(Score::MIN, reader, pruned)
+        }
         Plan::Other { weight, scores: true } => weight.for_each_pruning(Score::MIN, reader, pruned),
         // All score the same: once the bar is as high, no more can pass.
         Plan::All | Plan::Constant { .. } => until_stopped(|| {

@@ -117,11 +117,12 @@ static void test_top__random_texts__same_as_exhaustive(void **state)
             }
         fixture_refresh(f);
         assert_same_top(f, fixture_term(f, BODY, "w0"), fixture_term(f, BODY, "w0"), true);
-        assert_same_top(f, any_of(f, "w0", "w1", QE_SHOULD), any_of(f, "w0", "w1", QE_SHOULD), true);
+        assert_same_top(f, any_of(f, "w0", "w49", QE_SHOULD), any_of(f, "w0", "w49", QE_SHOULD), round != 1);
+        assert_same_top(f, any_of(f, "w0", "w1", QE_SHOULD), any_of(f, "w0", "w1", QE_SHOULD), false);
         assert_same_top(f, any_of(f, "w2", "w30", QE_SHOULD), any_of(f, "w2", "w30", QE_SHOULD), false);
         assert_same_top(f, any_of(f, "w0", "w3", QE_MUST), any_of(f, "w0", "w3", QE_MUST), false);
         assert_same_top(f, qe_query_boost(any_of(f, "w0", "w1", QE_SHOULD), 2),
-                        qe_query_boost(any_of(f, "w0", "w1", QE_SHOULD), 2), true);
+                        qe_query_boost(any_of(f, "w0", "w1", QE_SHOULD), 2), false);
         assert_same_top(f, qe_query_all(), qe_query_all(), false);
         assert_same_top(f, fixture_term(f, TAG, "a"), fixture_term(f, TAG, "a"), false);
     }
