@@ -236,7 +236,7 @@ bool qe_column_f64(const qe_column *c, size_t n, const uint32_t *docs, double *o
 bool qe_column_i64(const qe_column *c, size_t n, const uint32_t *docs, int64_t *out, uint8_t *valid, bool *all_valid);
 /* String columns: first ordinal per document. Ordinals order as their strings do, within the segment. */
 bool qe_column_ords(const qe_column *c, size_t n, const uint32_t *docs, uint64_t *out, uint8_t *valid, bool *all_valid);
-/* The string of an ordinal: a view that is valid until the next call on this column, so one column handle per thread. */
+/* The string of an ordinal: a view valid until the next call on this column, so one column handle per thread. */
 int qe_column_ord_str(qe_column *c, uint64_t ord, const char **p, size_t *n, qe_error *err);
 /* How many values a document has, and the i-th (numbers or ordinals as above). */
 uint32_t qe_column_count(const qe_column *c, uint32_t doc);

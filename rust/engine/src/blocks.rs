@@ -122,7 +122,8 @@ impl BlocksWeight {
         }))
     }
 
-    /// Pushes every live document of a segment through the blocks and the survivors into `sink`. Unwinds when C stops it.
+    /// Pushes every live document of a segment through the blocks and the survivors into `sink`. Unwinds when C stops
+    /// it.
     pub fn drive(&self, reader: &SegmentReader, sink: Sink) -> tantivy::Result<()> {
         let Some(state) = self.open(reader)? else { stop_search() };
         self.inner.drive(reader, &mut |docs, scores| {

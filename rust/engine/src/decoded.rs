@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Columns unpacked into memory: the first value of each document at the place of its number.
 //!
-//! Reading a bit-packed column costs 3 to 4 ns a value, one with gaps more; an array less than 1. Functions and sorts read
-//! the same few columns over and over, so a column of which a good part has been read is unpacked once per segment and kept
-//! for as long as the segment is in use, within a limit per index.
+//! Reading a bit-packed column costs 3 to 4 ns a value, one with gaps more; an array less than 1. Functions and sorts
+//! read the same few columns over and over, so a column of which a good part has been read is unpacked once per segment
+//! and kept for as long as the segment is in use, within a limit per index.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Any of some terms, every match wanted: the common case of a search whose hits are counted, sorted or given to a function.
+//! Any of some terms, every match wanted: the common case of a search whose hits are counted, sorted or given to a
+//! function.
 //!
-//! Tantivy's union asks each scorer document by document. Here postings are taken as they are stored, 128 at a time: scores
-//! are computed in loops that the compiler vectorizes and added up in a window of documents. The arithmetic is that of
-//! Tantivy's TermScorer, operation by operation, so that both give the same score to the last bit.
+//! Tantivy's union asks each scorer document by document. Here postings are taken as they are stored, 128 at a time:
+//! scores are computed in loops that the compiler vectorizes and added up in a window of documents. The arithmetic is
+//! that of Tantivy's TermScorer, operation by operation, so that both give the same score to the last bit.
 
 use tantivy::directory::OwnedBytes;
 use tantivy::index::SegmentReader;

@@ -112,6 +112,48 @@ static void test_extend__again_and_again__all_merge(void **state)
     }
 }
 
+/* Reads (buffer given) or writes the list of segments and fields. */
+static size_t meta_json(fixture *f, char *read, const char *write, size_t n)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/meta.json", f->dir);
+    FILE *file = fopen(path, read ? "r" : "w");
+    assert_non_null(file);
+    n = read ? fread(read, 1, n, file) : fwrite(write, 1, n, file);
+    assert_int_equal(fclose(file), 0);
+    return n;
+}
+
+/* What a crash leaves behind that comes after the norms were widened, and before the schema grew. */
+static void test_extend__interrupted__old_schema_works_and_grows_again(void **state)
+{
+    fixture *f = *state;
+    static char meta[65536];
+    fixture_add(f, "common old", "a", 1, 1);
+    fixture_add(f, "common", "b", 1, 1);
+    fixture_refresh(f);
+    fixture_close(f);
+    size_t n = meta_json(f, meta, NULL, sizeof meta);
+    fixture_open(f);
+    extend(f);
+    fixture_close(f);
+    meta_json(f, NULL, meta, n);
+
+    fixture_open(f);
+    fixture_refresh(f);
+    fixture_expect(f, fixture_term(f, BODY, "common"), "d0 d1 ");
+    const qe_term term = {.kind = QE_TEXT, .s = "fresh", .n = 5};
+    assert_null(qe_query_term(f->searcher, TITLE, &term));
+    extend(f);
+    add_new(f, "n1", "fresh title", "red", 1);
+    fixture_refresh(f);
+    add_new(f, "n2", "fresh", "blue", 7);
+    assert_qe_ok(qe_index_commit(f->index, 9, &f->err), &f->err);
+    assert_qe_ok(qe_index_force_merge(f->index, 1, &f->err), &f->err);
+    fixture_refresh(f);
+    expect_everything(f);
+}
+
 static void test_extend__defined_already__refused_and_unchanged(void **state)
 {
     fixture *f = *state;
@@ -130,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test(test_extend__segments_exist__old_and_new_fields_work),
         test(test_extend__again_and_again__all_merge),
+        test(test_extend__interrupted__old_schema_works_and_grows_again),
         test(test_extend__defined_already__refused_and_unchanged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

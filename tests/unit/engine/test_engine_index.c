@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fixture.h"
 
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void test_index_open__empty__no_documents_and_no_payload(void **state)
@@ -139,6 +141,50 @@ static void test_searcher__index_closed__still_answers(void **state)
     assert_string_equal(fixture_id(f, 0, 99), "d99");
 }
 
+/* One of two readers: snapshots, searches and reads until the writer is done. */
+static void *read_along(void *arg)
+{
+    fixture *f = arg;
+    const qe_term word = {.kind = QE_TEXT, .s = "word", .n = 4};
+    hits *h = calloc(1, sizeof *h);
+    uint64_t last = 0;
+
+    while (last < 3000) {
+        qe_error err;
+        qe_searcher *s = NULL;
+        qe_weight *w = NULL;
+        h->n = 0;
+        assert_qe_ok(qe_searcher_new(f->index, &s, &err), &err);
+        assert_qe_ok(qe_weight_new(s, qe_query_term(s, BODY, &word), true, &w, &err), &err);
+        for (size_t i = 0; i < qe_searcher_segments(s); i++)
+            assert_qe_ok(qe_weight_run(w, i, fixture_collect, h, &err), &err);
+        assert_int_equal(h->n, qe_searcher_live_docs(s));
+        assert_true(h->n >= last);
+        last = h->n;
+        qe_weight_free(w);
+        qe_searcher_free(s);
+    }
+    free(h);
+    return NULL;
+}
+
+static void test_searcher__while_writing__sees_whole_commits(void **state)
+{
+    fixture *f = *state;
+    pthread_t readers[2];
+
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, read_along, f), 0);
+    for (int commit = 0; commit < 30; commit++) {
+        for (int i = 0; i < 100; i++)
+            fixture_add(f, "word", "a", i, i);
+        assert_qe_ok(qe_index_commit(f->index, (uint64_t)f->next_seq_no, &f->err), &f->err);
+    }
+    assert_qe_ok(qe_index_force_merge(f->index, 1, &f->err), &f->err);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(readers[i], NULL), 0);
+}
+
 static void test_handles__null__freed(void **state)
 {
     (void)state;
@@ -166,6 +212,7 @@ int main(void)
         test(test_index_delete__then_added_again__only_the_new_one),
         test(test_segment_stored__out_of_range__refused),
         test(test_searcher__index_closed__still_answers),
+        test(test_searcher__while_writing__sees_whole_commits),
         cmocka_unit_test(test_handles__null__freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
