@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of the system tests. QD_BUILD names the build directory whose programs are driven (build/release when unset)."""
+"""Fixtures of the system tests. QD_BUILD names the build directory whose programs are driven; build/release else."""
 import re
 import uuid
 

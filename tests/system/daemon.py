@@ -50,8 +50,8 @@ class Daemon:
         self.directory.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([QUIDDITCHD, *self.arguments()], env=clean_environment(), stdin=subprocess.DEVNULL,
-                                            stdout=subprocess.PIPE, stderr=log)
+            self.process = subprocess.Popen([QUIDDITCHD, *self.arguments()], env=clean_environment(),
+                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         line = self.read_line(START_S)
         self.ready_after_s = time.monotonic() - began
         ready = READY.fullmatch(line)

@@ -33,7 +33,8 @@ def test_help_config__is_the_reference():
     (["--port", "70000"], {}, "--port: http.port: expected 0 to 65535 (port number), got 70000"),
     (["--set", "http.prot=1"], {}, "--set: unknown key 'http.prot'; `quidditchd --help-config` lists the keys"),
     ([], {"QUIDDITCH_HTTP_PORT": "x"}, "environment: http.port: expected a number (port number), got 'x'"),
-    ([], {"QUIDDITCH_HTTP_PROT": "1"}, "environment: QUIDDITCH_HTTP_PROT is no key; `quidditchd --help-config` lists the keys"),
+    ([], {"QUIDDITCH_HTTP_PROT": "1"},
+     "environment: QUIDDITCH_HTTP_PROT is no key; `quidditchd --help-config` lists the keys"),
 ])
 def test_bad_configuration__is_refused_in_one_sentence(arguments, environment, message):
     assert run_to_end(*arguments, **environment) == (INVALID, "", "quidditchd: %s\n" % message)
@@ -43,7 +44,8 @@ def test_bad_file__is_refused_with_its_line(tmp_path):
     file = tmp_path / "quidditch.yaml"
     file.write_text("http:\n  port: 0\n  threads: many\n")
     status, _, errors = run_to_end("--config", file)
-    assert (status, errors) == (INVALID, "quidditchd: %s, line 3: http.threads: expected a number (threads), got 'many'\n" % file)
+    message = "quidditchd: %s, line 3: http.threads: expected a number (threads), got 'many'\n" % file
+    assert (status, errors) == (INVALID, message)
 
 
 def test_host_that_is_none__is_refused(tmp_path):

@@ -65,7 +65,8 @@ def test_chunked_body_over_its_limit__413(make_daemon):
 def test_huge_announcement__is_answered_at_once(make_daemon):
     daemon = make_daemon({"http.max_body_bytes": "64kb"})
     with socket.create_connection(("127.0.0.1", daemon.port), timeout=60) as s:
-        s.sendall(b"POST /a/_bulk HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n")
+        s.sendall(b"POST /a/_bulk HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                  b"Content-Length: 99999999999\r\n\r\n")
         assert s.recv(65536).startswith(b"HTTP/1.1 413")
 
 
@@ -85,7 +86,8 @@ def test_bytes_in_flight__429_then_free_again(make_daemon):
         wait_for(lambda: bytes_in_flight() >= 600000)
         answer = api.post("/a/_search", big)
         assert answer.status == 429 and answer.headers["Retry-After"] == "1"
-        assert answer.error["type"] == "rejected_execution_exception" and "http.max_inflight_bytes" in answer.error["reason"]
+        assert answer.error["type"] == "rejected_execution_exception"
+        assert "http.max_inflight_bytes" in answer.error["reason"]
     wait_for(lambda: bytes_in_flight() == 0)
     assert api.post("/a/_search", big).status == 200
 

@@ -47,8 +47,8 @@ def test_unknown_path_of_the_functions_api__404(api):
 def test_wrong_method__405_with_allow(api):
     answer = api.delete("/a/_search")
     assert answer.status == 405 and answer.headers["Allow"] == "GET, HEAD, POST"
-    assert answer.json == {"error": "Incorrect HTTP method for uri [/a/_search] and method [DELETE], allowed: [GET, HEAD, POST]",
-                           "status": 405}
+    message = "Incorrect HTTP method for uri [/a/_search] and method [DELETE], allowed: [GET, HEAD, POST]"
+    assert answer.json == {"error": message, "status": 405}
     assert api.call("PATCH", "/a").status == 405
     answer = api.put("/api/v1/udfs", {})
     assert answer.status == 405 and answer.error["code"] == "METHOD_NOT_ALLOWED"
@@ -64,8 +64,8 @@ def test_unknown_parameter__is_named(api):
 @pytest.mark.parametrize("path, reason", [
     ("/a/_search?size=x", "Failed to parse value [x] of parameter [size]: expected an integer"),
     ("/a/_search?from=-1", "[from] parameter is out of range: expected 0 to 2147483647, got [-1]"),
-    ("/a/_search?timeout=5", "Failed to parse value [5] of parameter [timeout]: expected a time with a unit such as [500ms], [10s] "
-                             "or [1m], or [-1] for none"),
+    ("/a/_search?timeout=5", "Failed to parse value [5] of parameter [timeout]: expected a time with a unit such as "
+                             "[500ms], [10s] or [1m], or [-1] for none"),
     ("/a/_search?pretty=yes", "Failed to parse value [yes] of parameter [pretty]: expected [true] or [false]"),
     ("/a/_search?q=red", "the query string parameter [q] is not supported yet: send the query in the body"),
 ])
@@ -122,7 +122,8 @@ def test_pretty__has_lines(api):
     assert api.get("/absent/_search?pretty").text.startswith("{\n  \"error\"")
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "multipart/form-data; boundary=x"])
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx",
+                                          "multipart/form-data; boundary=x"])
 def test_body_of_another_type__406(api, content_type):
     answer = api.call("POST", "/a/_search", "{}", {"Content-Type": content_type})
     assert answer.status == 406 and "Content-Type header [%s] is not supported" % content_type in answer.error["reason"]
@@ -143,7 +144,8 @@ def test_page_of_another_origin__403(api, daemon):
 
 def test_chunked_body(daemon):
     body = json.dumps({"query": {"match_all": {}}, "size": 1}).encode()
-    chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + 7]), body[i:i + 7]) for i in range(0, len(body), 7)) + b"0\r\n\r\n"
+    parts = [body[i:i + 7] for i in range(0, len(body), 7)]
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
     answer = raw(daemon, b"POST /a/_search HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
                          b"Content-Type: application/json\r\n\r\n" + chunks)
     assert answer.startswith(b"HTTP/1.1 200") and b"\"hits\"" in answer
@@ -163,16 +165,20 @@ def test_expect_continue(daemon):
 
 def test_pipelined_requests__answered_in_order(daemon):
     request = b"GET /a/_doc/%s HTTP/1.1\r\nHost: x\r\n%s\r\n"
-    answer = raw(daemon, request % (b"x%2Fy", b"") + request % (b"none", b"") + request % (b"%C3%BC", b"Connection: close\r\n"))
+    answer = raw(daemon, request % (b"x%2Fy", b"") + request % (b"none", b"")
+                 + request % (b"%C3%BC", b"Connection: close\r\n"))
     places = [answer.index(b'"_id":"x/y"'), answer.index(b'"_id":"none"'), answer.index('"_id":"ü"'.encode())]
     assert places == sorted(places)
 
 
 @pytest.mark.parametrize("request_bytes", [
-    b"\r\n\r\n", b"NONSENSE\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nno colon\r\n\r\n", b"\x00\x01\x02\x03\r\n\r\n",
-    b"POST /a/_search HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", b"POST /a/_search HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
-    b"POST /a/_search HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\nzz\r\n",
-    b"GET /" + b"x" * 100000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 200000 + b"\r\n\r\n",
+    b"\r\n\r\n", b"NONSENSE\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET\r\n\r\n",
+    b"GET / HTTP/1.1\r\nno colon\r\n\r\n", b"\x00\x01\x02\x03\r\n\r\n",
+    b"POST /a/_search HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    b"POST /a/_search HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+    b"POST /a/_search HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"GET /" + b"x" * 100000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 200000 + b"\r\n\r\n",
 ])
 def test_broken_framing__harms_nobody(daemon, api, request_bytes):
     with socket.create_connection(("127.0.0.1", daemon.port), timeout=30) as s:
@@ -189,7 +195,8 @@ def test_broken_framing__harms_nobody(daemon, api, request_bytes):
 def test_client_that_leaves_in_the_middle_of_its_body(daemon, api):
     for n in (0, 1, 10):
         with socket.create_connection(("127.0.0.1", daemon.port), timeout=30) as s:
-            s.sendall(b"POST /a/_bulk HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\nContent-Type: application/json\r\n\r\n" + b"x" * n)
+            s.sendall(b"POST /a/_bulk HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+                      b"Content-Type: application/json\r\n\r\n" + b"x" * n)
     assert api.count("a") == 2
 
 
@@ -200,7 +207,8 @@ def test_index_calls(api):
         {"acknowledged": True, "shards_acknowledged": True, "index": "made"}
     whole = api.ok("GET", "/made")["made"]
     assert whole["aliases"] == {} and whole["mappings"] == {"properties": {"k": {"type": "keyword"}}}
-    assert whole["settings"]["index"]["number_of_shards"] == "1" and whole["settings"]["index"]["provided_name"] == "made"
+    settings = whole["settings"]["index"]
+    assert settings["number_of_shards"] == "1" and settings["provided_name"] == "made"
     assert api.ok("PUT", "/made/_mapping", {"properties": {"n": {"type": "long"}}}) == {"acknowledged": True}
     assert api.ok("GET", "/made/_mapping")["made"]["mappings"]["properties"]["n"] == {"type": "long"}
     assert set(api.ok("GET", "/_mapping")) >= {"a", "made"} and set(api.ok("GET", "/_settings")) >= {"a", "made"}
@@ -216,7 +224,8 @@ def test_index_calls(api):
 
 
 def test_refresh_flush_merge(api):
-    for path in ("/a/_refresh", "/_refresh", "/a/_flush", "/_flush?force=true", "/a/_forcemerge?max_num_segments=1&flush=true", "/_forcemerge"):
+    for path in ("/a/_refresh", "/_refresh", "/a/_flush", "/_flush?force=true", "/_forcemerge",
+                 "/a/_forcemerge?max_num_segments=1&flush=true"):
         assert api.ok("POST", path)["_shards"]["failed"] == 0
     assert api.post("/absent/_refresh").status == 404
     assert api.post("/a/_forcemerge?max_num_segments=0").status == 400
@@ -225,8 +234,8 @@ def test_refresh_flush_merge(api):
 def test_stats(api):
     for path in ("/a/_stats", "/a/_stats/store,segments", "/_stats", "/_stats/docs"):
         stats = api.ok("GET", path)
-        assert stats["_all"]["primaries"]["docs"]["count"] >= 2
-        assert stats["_all"]["primaries"]["store"]["size_in_bytes"] > 0 and stats["_all"]["primaries"]["segments"]["count"] >= 1
+        sums = stats["_all"]["primaries"]
+        assert sums["docs"]["count"] >= 2 and sums["store"]["size_in_bytes"] > 0 and sums["segments"]["count"] >= 1
         assert stats["indices"]["a"]["total"]["docs"]["count"] == 2
 
 
@@ -270,7 +279,8 @@ def test_metrics(api):
 # ---- the functions API's edges ----
 
 WAT = '(module (func (export "filter") (param f64) (result i32) (f64.gt (local.get 0) (f64.const 1))))'
-MANIFEST = {"name": "over_one", "version": "1.0.0", "abi": "typed", "parameters": [{"name": "n", "type": "f64", "from": "_source.n"}]}
+MANIFEST = {"name": "over_one", "version": "1.0.0", "abi": "typed",
+            "parameters": [{"name": "n", "type": "f64", "from": "_source.n"}]}
 
 
 def test_functions_api__register_to_delete(api):
@@ -283,7 +293,8 @@ def test_functions_api__register_to_delete(api):
     other = api.call("POST", "/api/v1/udfs", {**MANIFEST, "language": "wat", "source": WAT.replace("gt", "lt")})
     assert other.status == 409 and other.error["code"] == "UDF_ALREADY_EXISTS"
     assert api.ok("GET", "/api/v1/udfs")["total"] == 1
-    assert api.ok("GET", "/api/v1/udfs/over_one")["hash"] == api.ok("GET", "/api/v1/udfs/over_one/1.0.0")["hash"] == made.json["hash"]
+    for path in ("/api/v1/udfs/over_one", "/api/v1/udfs/over_one/1.0.0"):
+        assert api.ok("GET", path)["hash"] == made.json["hash"]
     assert api.ok("GET", "/api/v1/udfs/over_one/versions")["versions"] == ["1.0.0"]
     assert api.ok("POST", "/api/v1/udfs/over_one/test", {"document": {"n": 2}})["result"] is True
     assert api.ok("POST", "/api/v1/udfs/over_one/test", {"version": "1.0.0", "document": {"n": 1}})["result"] is False
@@ -298,10 +309,11 @@ def test_functions_api__register_to_delete(api):
 def test_dry_run_and_validate__keep_nothing(api):
     whole = {**MANIFEST, "language": "wat", "source": WAT}
     assert api.ok("POST", "/api/v1/udfs/_test", {**whole, "document": {"n": 5}})["result"] is True
-    assert api.ok("POST", "/api/v1/udfs/_test", {**whole, "test": {"documents": [{"n": 5}, {"n": 0}]}})["results"] is not None
+    several = {**whole, "test": {"documents": [{"n": 5}, {"n": 0}]}}
+    assert len(api.ok("POST", "/api/v1/udfs/_test", several)["results"]) == 2
     valid = api.ok("POST", "/api/v1/udfs/_validate", whole)
-    assert valid["valid"] is True and valid["abi"] == "typed" and valid["kind"] == "filter" and valid["exports"] == ["filter"]
-    assert valid["bounded"] is True and valid["imports"] == []
+    assert valid["valid"] is True and valid["abi"] == "typed" and valid["kind"] == "filter"
+    assert valid["exports"] == ["filter"] and valid["imports"] == [] and valid["bounded"] is True
     assert api.post("/api/v1/udfs/_validate", {**whole, "source": "(module)"}).status == 422
     assert api.get("/api/v1/udfs/over_one").status == 404
 
@@ -332,7 +344,8 @@ def test_bad_json_registration__names_the_field(api, extra, field):
 
 
 def test_bad_wat__has_its_line(api):
-    answer = api.post("/api/v1/udfs", {**MANIFEST, "language": "wat", "source": "(module\n  (func (export \"filter\") nonsense))"})
+    source = "(module\n  (func (export \"filter\") nonsense))"
+    answer = api.post("/api/v1/udfs", {**MANIFEST, "language": "wat", "source": source})
     assert answer.status == 422 and answer.error["details"]["line"] == 2
 
 
