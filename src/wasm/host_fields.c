@@ -118,7 +118,7 @@ static bool read_value(qd_instance *i, int slot, qd_value *out)
 static int32_t read_field(qd_instance *i, const wasmtime_val_raw_t *v, qd_value *out, wasm_trap_t **trap)
 {
     *trap = NULL;
-    if (!qd_instance_is_current(i, (uint64_t)v[0].i64))
+    if (!i->call->docs || !qd_instance_is_current(i, (uint64_t)v[0].i64))
         return QD_HOST_BAD_BUFFER;
     int slot = resolve(i, (uint32_t)v[1].i32, (uint32_t)v[2].i32);
     if (slot == NAME_BAD)
@@ -240,7 +240,7 @@ static wasm_trap_t *get_document_id(qd_instance *i, wasmtime_val_raw_t *v)
 {
     const qd_doc_source *docs = i->call->docs;
     qd_str id;
-    if (!qd_instance_is_current(i, (uint64_t)v[0].i64))
+    if (!docs || !qd_instance_is_current(i, (uint64_t)v[0].i64))
         v[0].i32 = QD_HOST_BAD_BUFFER;
     else if (!docs->id(docs->arg, qd_instance_row(i), &id))
         v[0].i32 = QD_HOST_MISSING;

@@ -23,27 +23,28 @@ static char address_space;
 
 /* ---- the epoch clock's ticks ------------------------------------------------------------------------------------ */
 
-/* Called on the running thread at the first check after each tick: should the guest go on? */
+/* Called on the running thread at the first check after each tick: should the guest go on? The limit per document
+ * counts the ticks that the guest itself has seen, so that what the machine does beside does not count against it; the
+ * query's deadline counts all time. */
 static wasmtime_error_t *on_tick(wasmtime_context_t *context, void *arg, uint64_t *delta,
                                  wasmtime_update_deadline_kind_t *kind)
 {
     (void)context;
     qd_instance *i = arg;
-    int64_t now = qd_clock_mono_ns();
     uint32_t row = qd_instance_row(i);
     *delta = 1;
     *kind = WASMTIME_UPDATE_DEADLINE_CONTINUE;
-    if (i->call->canceled && __atomic_load_n(i->call->canceled, __ATOMIC_RELAXED)) {
-        i->stop = QD_STOP_CANCELED;
-    } else if (now >= i->call->deadline_ns) {
-        i->stop = QD_STOP_QUERY_DEADLINE;
-    } else if (i->seen_run != i->runs || i->seen_row != row) {
+    if (i->seen_run != i->runs || i->seen_row != row) {
         i->seen_run = i->runs;
         i->seen_row = row;
-        i->seen_at_ns = now;
-    } else if (now - i->seen_at_ns >= (int64_t)i->program->limits.call_ms * 1000000) {
-        i->stop = QD_STOP_CALL_LIMIT;
+        i->seen_ticks = 0;
     }
+    if (i->call->canceled && __atomic_load_n(i->call->canceled, __ATOMIC_RELAXED))
+        i->stop = QD_STOP_CANCELED;
+    else if (i->call->deadline_ns != INT64_MAX && qd_clock_mono_ns() >= i->call->deadline_ns)
+        i->stop = QD_STOP_QUERY_DEADLINE;
+    else if (++i->seen_ticks > i->program->limits.call_ms)
+        i->stop = QD_STOP_CALL_LIMIT;
     return i->stop == QD_STOP_NONE ? NULL : wasmtime_error_new("stopped");
 }
 
@@ -116,7 +117,6 @@ static qd_status instantiate_guest(qd_instance *i, wasmtime_instance_t *guest, q
     wasm_trap_t *trap = NULL;
     wasmtime_extern_t export;
     set_limits(i, i->program->limits.memory_bytes);
-    i->seen_at_ns = qd_clock_mono_ns();
     enter_guest(i);
     wasmtime_error_t *error = wasmtime_instance_pre_instantiate(i->program->linked, i->context, guest, &trap);
     leave_guest(i);

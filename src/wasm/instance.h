@@ -76,10 +76,9 @@ struct qd_instance {
     uint64_t host_calls;
     qd_stop stop;
     char stop_text[160]; /* with QD_STOP_HOST */
-    /* At the last tick of the epoch clock. */
-    int64_t seen_at_ns;
+    /* Where the last tick of the epoch clock met the guest, and how many have met it there. */
     uint64_t seen_run;
-    uint32_t seen_row;
+    uint32_t seen_row, seen_ticks;
     bool is_dead;               /* a call failed: nothing may be called any more */
     qd_instance *newer, *older; /* idle list */
     qd_host_state *host;        /* NULL: the module imports nothing */

@@ -21,7 +21,7 @@ typedef enum qd_wasm_shape { QD_SHAPE_ROW, QD_SHAPE_TYPED } qd_wasm_shape;
 typedef struct qd_wasm_limits {
     size_t memory_bytes;     /* linear memory; 16 MiB */
     uint32_t table_elements; /* 10,000 */
-    uint32_t call_ms;        /* one document's call, checked by the 1 ms epoch clock; 100 */
+    uint32_t call_ms;        /* running time of one document's call, in ticks of the 1 ms epoch clock; 100 */
     uint32_t log_bytes;      /* per run; 64 KiB */
 } qd_wasm_limits;
 #define QD_WASM_LIMITS_INIT {16u << 20, 10000, 100, 64u << 10}
@@ -42,7 +42,7 @@ const qd_wasm_signature *qd_wasm_program_signature(const qd_wasm_program *p);
 /* What host functions answer from, for one query's use of a function on one segment. Borrowed by the instance until it
  * is released. */
 typedef struct qd_call {
-    const qd_doc_source *docs;
+    const qd_doc_source *docs; /* NULL: reads answer 3, as for a stale context */
     const float *scores; /* of the block's rows; NULL: get_score gives 0 */
     /* A parameter by name for a row: 0 ok, 1 missing (as host functions answer). Strings: view until the block ends. */
     int (*param)(void *arg, qd_str name, uint32_t row, qd_value *out);

@@ -504,6 +504,23 @@ static void test_start_function__has_no_document(void **state)
     assert_string_equal(f->last_log, "stock");
 }
 
+static void test_typed_function_with_a_forged_context__reads_nothing_without_documents(void **state)
+{
+    fixture *f = *state;
+    static const char wat[] = "(module" IMPORT("get_field_i64", "i64 i32 i32 i32") IMPORT(
+        "get_document_id",
+        "i64 i32 i32") "(memory (export \"memory\") 1) (data (i32.const 8) \"stock\")"
+                       "(func (export \"f\") (param $c i64) (result i32)"
+                       " (i32.add (call $get_field_i64 (local.get $c) (i32.const 8) (i32.const 5) (i32.const 200))"
+                       "  (i32.mul (i32.const 10) (call $get_document_id (local.get $c) (i32.const 200) (i32.const "
+                       "196))))))";
+    f->call.docs = NULL;
+    assert_int_equal(fixture_load(f, wat, QD_SHAPE_TYPED, 0, NULL), QD_OK);
+    qd_instance_constant(f->instance, 0, (qd_value){.type = QD_I64, .as.i = (int64_t)1 << 32}); /* row 0 of run 1 */
+    assert_int_equal(fixture_run(f, 1), QD_OK);
+    assert_int_equal(*(const int32_t *)qd_instance_results(f->instance), 33);
+}
+
 static void test_guest_without_memory__has_no_addresses(void **state)
 {
     fixture *f = *state;
@@ -547,6 +564,7 @@ int main(void)
         TEST(test_memory_that_grew__is_seen),
         TEST(test_stale_context__is_refused),
         TEST(test_start_function__has_no_document),
+        TEST(test_typed_function_with_a_forged_context__reads_nothing_without_documents),
         TEST(test_guest_without_memory__has_no_addresses),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
