@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The best hits of one segment by score. Three ways, by what the query needs:
- *  - all hits score the same: the first k are the best, and counting ends when nobody wants to know more;
- *  - each hit must be seen (it is counted to the end, or a function stands at the root): blocks, with one comparison
- * per document;
- *  - else the seam skips blocks of postings that cannot beat the k-th best, as soon as enough hits were counted. */
+ * The best hits of one segment by score. Three ways, by what the query needs. All hits score the same: the first k are
+ * the best, and counting ends when nobody wants to know more. Each hit must be seen (it is counted to the end, or a
+ * function stands at the root): blocks, with one comparison per document. Else the seam skips blocks of postings that
+ * cannot beat the k-th best, as soon as enough hits were counted. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>

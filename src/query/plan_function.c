@@ -40,8 +40,10 @@ static expr_facts survey(const qd_expr *e)
         f.reads_base |= inner.reads_base;
         f.functions_need_scores |= inner.functions_need_scores;
     }
-    if (e->type == QD_EXPR_SCRIPT_SCORE || e->type == QD_EXPR_CONSTANT)
-        f.reads_base = false; /* they put another score in its place */
+    /* What puts another score in its place. */
+    if (e->type == QD_EXPR_SCRIPT_SCORE || e->type == QD_EXPR_CONSTANT ||
+        (e->modes && e->modes->n > 0 && e->modes->boost_mode == QD_BOOST_REPLACE))
+        f.reads_base = false;
     return f;
 }
 

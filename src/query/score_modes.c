@@ -145,7 +145,8 @@ static bool run_scorer(qd_block_state *s, const qd_expr_scorer *scorer, qd_score
 
 /* ---- boost_mode ---- */
 
-static float combine(qd_boost_mode mode, float query, double factor, double max_boost)
+static inline __attribute__((always_inline)) float combine(qd_boost_mode mode, float query, double factor,
+                                                           double max_boost)
 {
     double q = (double)query, f = factor < max_boost ? factor : max_boost;
     switch (mode) {
@@ -164,13 +165,55 @@ static float combine(qd_boost_mode mode, float query, double factor, double max_
     }
 }
 
-/* The rows that the child matches, scored in place. */
-static bool score_subset(qd_block_state *s, const qd_expr *e, qd_subset *some)
+/* One loop per mode: the switch is outside of it. */
+static inline __attribute__((always_inline)) void combine_all(qd_boost_mode mode, size_t n, const float *query,
+                                                              const double *values, double max_boost, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = combine(mode, query[i], values[i], max_boost);
+}
+
+static void combine_rows(qd_boost_mode mode, size_t n, const float *query, const double *values, double max_boost,
+                         float *out)
+{
+    switch (mode) {
+    case QD_BOOST_MULTIPLY:
+        combine_all(QD_BOOST_MULTIPLY, n, query, values, max_boost, out);
+        break;
+    case QD_BOOST_REPLACE:
+        combine_all(QD_BOOST_REPLACE, n, query, values, max_boost, out);
+        break;
+    case QD_BOOST_SUM:
+        combine_all(QD_BOOST_SUM, n, query, values, max_boost, out);
+        break;
+    case QD_BOOST_AVG:
+        combine_all(QD_BOOST_AVG, n, query, values, max_boost, out);
+        break;
+    case QD_BOOST_MAX:
+        combine_all(QD_BOOST_MAX, n, query, values, max_boost, out);
+        break;
+    case QD_BOOST_MIN:
+        combine_all(QD_BOOST_MIN, n, query, values, max_boost, out);
+        break;
+    }
+}
+
+static bool check_scores(qd_block_state *s, const qd_rows *r, const float *scores)
+{
+    bool are_good = true;
+    for (uint32_t i = 0; i < r->n; i++)
+        are_good &= scores[i] >= 0 && scores[i] <= FLT_MAX;
+    for (uint32_t i = 0; !are_good && i < r->n; i++)
+        if (!(scores[i] >= 0 && scores[i] <= FLT_MAX))
+            return qd_fail_score(s, NULL, r, i, (double)scores[i]);
+    return true;
+}
+
+/* Factors of rows by all functions. */
+static bool make_factors(qd_block_state *s, const qd_expr *e, const qd_rows *r, double *out)
 {
     const qd_function_score_node *m = e->modes;
-    qd_rows *r = &some->rows;
-    float *scores = (float *)r->base;
-    factors f = {qd_scratch(s, sizeof(double)), qd_scratch(s, sizeof(double)), qd_scratch(s, 1)};
+    factors f = {out, qd_scratch(s, sizeof(double)), qd_scratch(s, 1)};
     memset(f.weights, 0, r->n * sizeof *f.weights);
     memset(f.any, 0, r->n);
     for (size_t i = 0; i < m->n && r->n > 0; i++) {
@@ -179,12 +222,44 @@ static bool score_subset(qd_block_state *s, const qd_expr *e, qd_subset *some)
             return false;
         s->scratch_used = level;
     }
-    for (uint32_t i = 0; i < r->n && m->n > 0; i++) {
-        scores[i] = combine(m->boost_mode, scores[i], factor_of(m->score_mode, &f, i), (double)m->max_boost);
-        if (!(scores[i] >= 0 && scores[i] <= FLT_MAX))
-            return qd_fail_score(s, NULL, r, i, (double)scores[i]);
-    }
+    for (uint32_t i = 0; i < r->n; i++)
+        out[i] = factor_of(m->score_mode, &f, i);
     return true;
+}
+
+/* The same for one script for every row, as most have it: all modes agree, unless a weight of 0 makes an average. */
+static bool is_plain(const qd_expr *e)
+{
+    const qd_expr_scorer *s = e->scorers;
+    return e->modes->n == 1 && s->scorer->use && !s->filter && !s->filter_expr && s->scorer->weight > 0;
+}
+
+static bool make_plain_factors(qd_block_state *s, const qd_expr *e, const qd_rows *r, double *out)
+{
+    const qd_scorer *given = e->scorers->scorer;
+    double weight = e->modes->score_mode == QD_SCORE_AVG ? 1 : (double)given->weight;
+    uint8_t *valid = qd_scratch(s, 1);
+    if (!qd_run_use(s, given->use, r, out, valid))
+        return false;
+    for (uint32_t i = 0; i < r->n; i++)
+        out[i] = valid[i] ? out[i] * weight : 1;
+    return true;
+}
+
+/* Rows and their scores before to scores after. */
+static bool score_rows(qd_block_state *s, const qd_expr *e, const qd_rows *r, float *out)
+{
+    const qd_function_score_node *m = e->modes;
+    if (m->n == 0) {
+        if (out != r->base)
+            memcpy(out, r->base, r->n * sizeof *out);
+        return true;
+    }
+    double *values = qd_scratch(s, sizeof *values);
+    if (!(is_plain(e) ? make_plain_factors(s, e, r, values) : make_factors(s, e, r, values)))
+        return false;
+    combine_rows(m->boost_mode, r->n, r->base, values, (double)m->max_boost, out);
+    return check_scores(s, r, out);
 }
 
 bool qd_eval_function_score(qd_block_state *s, const qd_expr *e, const qd_rows *r, qd_outcome *out)
@@ -192,19 +267,28 @@ bool qd_eval_function_score(qd_block_state *s, const qd_expr *e, const qd_rows *
     float *scores = qd_scratch(s, sizeof *scores);
     uint8_t *match = qd_scratch(s, 1);
     size_t mark = s->scratch_used;
+    float least = e->has_min_score ? e->min_score : -FLT_MAX;
     qd_outcome child;
     if (!qd_eval(s, e->child, r, &child))
         return false;
-    qd_subset some = qd_subset_of(s, r, child.match, child.scores);
-    if (!score_subset(s, e, &some))
-        return false;
-    memset(match, 0, r->n);
-    for (uint32_t i = 0; i < some.rows.n; i++) {
-        float score = some.rows.base[i];
-        match[some.index[i]] = !e->has_min_score || score >= e->min_score;
-        scores[some.index[i]] = score;
+    if (!child.match) {
+        qd_rows rows = {r->n, r->docs, child.scores};
+        if (!score_rows(s, e, &rows, scores))
+            return false;
+        for (uint32_t i = 0; i < r->n; i++)
+            match[i] = scores[i] >= least;
+    } else {
+        qd_subset some = qd_subset_of(s, r, child.match, child.scores);
+        float *some_scores = (float *)some.rows.base;
+        if (!score_rows(s, e, &some.rows, some_scores))
+            return false;
+        memset(match, 0, r->n);
+        for (uint32_t i = 0; i < some.rows.n; i++) {
+            match[some.index[i]] = some_scores[i] >= least;
+            scores[some.index[i]] = some_scores[i];
+        }
     }
     s->scratch_used = mark;
-    *out = (qd_outcome){match, scores};
+    *out = (qd_outcome){e->has_min_score || child.match ? match : NULL, scores};
     return true;
 }
