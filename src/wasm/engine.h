@@ -7,7 +7,15 @@
  *   engine   one per process or library user: code generator, epoch clock, driver cache
  *   module   validated, compiled bytes; immutable, shared by threads, reference counted
  *   program  one export of a module, with its shape, argument types and limits, ready to instantiate; immutable, shared
- *   instance one store with one program in it; one thread at a time; comes from the program's pool
+ *   instance one store with one program in it; one thread at a time
+ *
+ * Instances are made fresh for each acquire, from Wasmtime's pooling allocator: it reserves address space for
+ * max_live_instances stores (8 GiB each; without room for it the engine goes on without a pool) and zeroes the first
+ * 64 KiB of a returned memory in place. Measured on 2 busy cores, for a function with 17 pages of memory: acquire, fill
+ * three columns, one block of 2,048 documents, release: 34 us with the pool, 120 us without. Of that 15 to 25 us are
+ * the instance's; about 1 us when the function has no state and an idle instance is taken again. Per document 3.5 to
+ * 5.7 ns typed, where the same scorer in C takes 1.6 to 2.3 ns, and some 25 ns per field read in the row shape
+ * (bench/driver.c prints them).
  *
  * Order of freeing: instances, programs, modules, engine (each holds a reference to what it needs). */
 #ifndef QD_WASM_ENGINE_H
