@@ -50,12 +50,24 @@ static bool on_record(void *arg, uint64_t seq, qd_str data)
     return r->st == QD_OK;
 }
 
+/* A process that died while it committed leaves files that no commit knows. Tantivy names a file of deletions after the segment and a
+ * count of operations, so replaying the same operations would meet its own leftovers. An empty commit makes it clear them away. */
+static qd_status clear_leftovers(qd_index *ix, uint64_t first, qd_error *err)
+{
+    uint64_t lowest, highest;
+    qd_status st = qd_log_bounds(ix->log, &lowest, &highest, err);
+    bool has_records = st == QD_OK && highest != UINT64_MAX && highest >= first;
+    return has_records ? qd_shard_commit(ix->shard, first - 1, err) : st;
+}
+
 /* A commit follows at once, so that what was acked before is searchable before the first query. */
 static qd_status replay_log(qd_index *ix, uint64_t *replayed, qd_error *err)
 {
-    uint64_t payload = qd_shard_payload(ix->shard), first = payload == UINT64_MAX ? 0 : payload + 1;
+    uint64_t first = qd_shard_payload(ix->shard) + 1; /* never committed is UINT64_MAX: 0 */
     replay r = {ix, first, 0, QD_OK, err};
-    qd_status st = qd_log_read_from(ix->log, first, on_record, &r, err);
+    qd_status st = clear_leftovers(ix, first, err);
+    if (st == QD_OK)
+        st = qd_log_read_from(ix->log, first, on_record, &r, err);
     if (st == QD_OK)
         st = r.st;
     if (st != QD_OK)
