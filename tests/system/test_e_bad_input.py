@@ -71,10 +71,8 @@ def test_good_wasm__is_good(api):
 
 @pytest.mark.parametrize("wasm", [
     b"this is not a module", b"", b"\0", b"\0asm", b"\0asm\1\0\0", GOOD_WASM[:-1], GOOD_WASM[:20], GOOD_WASM + b"\xff",
-    b"\0asm\2\0\0\0",
-    b"\0asm\x0d\0\1\0" + GOOD_WASM[8:], GOOD_WASM.replace(b"\x41\x01\x0b",
-                                                          b"\x42\x01\x0b"), b"\x7fELF" + bytes(200), bytes(1000),
-    GOOD_WASM[:8] + b"\x01\xff\xff\xff\xff\x0f" + GOOD_WASM[10:],
+    b"\0asm\2\0\0\0", b"\0asm\x0d\0\1\0" + GOOD_WASM[8:], GOOD_WASM.replace(b"\x41\x01\x0b", b"\x42\x01\x0b"),
+    b"\x7fELF" + bytes(200), bytes(1000), GOOD_WASM[:8] + b"\x01\xff\xff\xff\xff\x0f" + GOOD_WASM[10:],
     GOOD_WASM[:8] + b"\x01\x80\x80\x80\x80\x80\x80\x80\x00",
 ], ids=["text", "empty", "zero", "magic", "7 bytes", "cut by 1", "cut in half", "tail", "version 2", "component",
         "type error", "elf", "zeros",
@@ -95,8 +93,7 @@ def test_module__cut_anywhere__never_accepted(api):
 
 @pytest.mark.parametrize("wat, named", [
     ('(module (func (export "other") (param i64) (result i32) (i32.const 1)))', ["filter", "other"]),
-    ('(module)', ["filter"]),
-    ('(module (memory (export "filter") 1))', ["filter"]),
+    ('(module)', ["filter"]), ('(module (memory (export "filter") 1))', ["filter"]),
     ('(module (func (export "filter") (param i32) (result i32) (i32.const 1)))',
      ["filter", "(i32) -> i32", "(i64) -> i32"]),
     ('(module (func (export "filter") (param i64)))', ["filter", "(i64)"]),
@@ -111,9 +108,10 @@ def test_module__export_does_not_fit(api, wat, named):
     refused(api, api.register_wat(ROW, wat), 422, "INVALID_WASM", *named)
 
 
-@pytest.mark.parametrize("wat", ['(func (export "filter") (param externref) (result i32) (i32.const 1))',
-                                 "(table 1 externref)",
-                                 "(type (struct))", "(memory i64 1)", "(memory 1 1 shared)", "(tag)"])
+@pytest.mark.parametrize("wat", [
+    '(func (export "filter") (param externref) (result i32) (i32.const 1))', "(table 1 externref)", "(type (struct))",
+    "(memory i64 1)", "(memory 1 1 shared)", "(tag)",
+])
 def test_module__proposals_that_are_off__are_refused(api, wat):
     answer = api.register_wat(ROW, "(module %s)" % wat)
     refused(api, answer, 422, "COMPILATION_FAILED" if "externref" in wat else "INVALID_WASM")
@@ -150,9 +148,10 @@ def test_module__too_big__is_413(api):
     refused(api, api.call("POST", "/api/v1/udfs", body, {"Content-Type": content_type}), 413, "PAYLOAD_TOO_LARGE")
 
 
-@pytest.mark.parametrize("wat", ["(module (memory (export \"memory\") 65536) %s)", "(module (memory 1000) %s)",
-                                 "(module (table 4000000 funcref) %s)",
-                                 "(module (table 4294967295 funcref) %s)"], ids=["memory 4 GiB", "memory 64 MiB",
+@pytest.mark.parametrize("wat", [
+    "(module (memory (export \"memory\") 65536) %s)", "(module (memory 1000) %s)",
+    "(module (table 4000000 funcref) %s)", "(module (table 4294967295 funcref) %s)",
+], ids=["memory 4 GiB", "memory 64 MiB",
                                      "table", "table 4 G"])
 def test_module__asks_for_too_much_at_once(api, wat):
     """Refused when it is registered, or when it is first called: never by the daemon's death."""
@@ -165,8 +164,10 @@ def test_module__asks_for_too_much_at_once(api, wat):
     assert "memory" in answer.error["message"] or "table" in answer.error["message"]
 
 
-@pytest.mark.parametrize("wat, line", [("(module\n  (func (export \"filter\"\n", 2), ("(module)\n\n  nonsense", 3),
-                                       ("", None), ("(module (func (unknown.op)))", 1)],
+@pytest.mark.parametrize("wat, line", [
+    ("(module\n  (func (export \"filter\"\n", 2), ("(module)\n\n  nonsense", 3), ("", None),
+    ("(module (func (unknown.op)))", 1),
+],
                          ids=["unclosed", "tail", "empty", "unknown instruction"])
 def test_wat__malformed__names_the_line(api, wat, line):
     answer = api.register_wat(ROW, wat)
@@ -233,8 +234,9 @@ def test_function__whose_grow_is_refused__goes_on(api):
     assert len(api.ids("canary", {"wasm_udf": {"name": "hostile"}})) == 30
 
 
-@pytest.mark.parametrize("value, named", [("(f64.const nan)", "NaN"), ("(f64.const -1)", "-1"),
-                                          ("(f64.const inf)", "inf")])
+@pytest.mark.parametrize("value, named", [
+    ("(f64.const nan)", "NaN"), ("(f64.const -1)", "-1"), ("(f64.const inf)", "inf"),
+])
 def test_score__that_is_none__is_refused(api, value, named):
     deploy_hostile(api, value, kind="score")
     for query in ({"script_score": {"query": {"match_all": {}}, "script": {"source": "hostile"}}},
@@ -300,8 +302,9 @@ def test_endless_loop__ends_with_the_query_deadline(api):
     assert answer.status == 200 and answer.json["timed_out"] is True and answer.json["hits"]["hits"] == [], answer
 
 
-@pytest.mark.parametrize("start, status, code, named", [("(unreachable)", 500, "EXECUTION_FAILED", "unreachable"),
-                                                        ("(loop $l (br $l))", 504, "TIMEOUT", "hostile")])
+@pytest.mark.parametrize("start, status, code, named", [
+    ("(unreachable)", 500, "EXECUTION_FAILED", "unreachable"), ("(loop $l (br $l))", 504, "TIMEOUT", "hostile"),
+])
 def test_start_function__traps_or_loops(api, start, status, code, named):
     wat = '(module (func $s %s) (start $s) (func (export "filter") (param i64) (result i32) (i32.const 1)))' % start
     answer = api.register_wat({**ROW, "name": "hostile", "limits": {"call_ms": 50}}, wat)
@@ -322,8 +325,9 @@ def test_log_flood__is_cut(api):
     assert answer["result"] is True and sum(len(entry["message"]) for entry in answer["logs"]) <= 8192
 
 
-@pytest.mark.parametrize("address, length, size", [(70000, 5, 8), (-1, 5, 8), (0, -1, 8), (65530, 100, 8),
-                                                   (0, 5, 70000), (0, 5, -1)])
+@pytest.mark.parametrize("address, length, size", [
+    (70000, 5, 8), (-1, 5, 8), (0, -1, 8), (65530, 100, 8), (0, 5, 70000), (0, 5, -1),
+])
 def test_host_function__bad_addresses__are_answers_not_faults(api, address, length, size):
     header = """(import "env" "get_field_string" (func $get (param i64 i32 i32 i32 i32) (result i32)))
       (import "env" "get_field_f64" (func $f64 (param i64 i32 i32 i32) (result i32))) (memory (export "memory") 1)"""
@@ -346,36 +350,28 @@ def with_parameter(**changes):
 
 
 @pytest.mark.parametrize("manifest, field", [
-    ({"version": "1.0.0"}, "name"), ({"name": "bad"}, "version"), ({**TYPED, "name": "Bad"},
-        "name"), ({**TYPED, "name": "1bad"}, "name"),
-    ({**TYPED, "name": "bad-name"}, "name"), ({**TYPED, "name": ""}, "name"), ({**TYPED, "name": "x" * 65},
-        "name"), ({**TYPED, "name": 5}, "name"),
-    ({**TYPED, "version": "1.0"}, "version"), ({**TYPED, "version": "v1.0.0"},
-                                               "version"), ({**TYPED, "version": "01.0.0"}, "version"),
-    ({**TYPED, "version": "1.0.0-"}, "version"), ({**TYPED, "version": 1}, "version"), ({**TYPED, "kind": "sorter"},
-        "kind"),
-    ({**TYPED, "kind": "aggregate"}, "kind"), ({**TYPED, "abi": "rows"}, "abi"), ({**TYPED, "abi": "batch"}, "abi"),
-    ({**TYPED, "colour": "red"}, "colour"), ({**TYPED, "parameters": {}},
-                                             "parameters"), ({**TYPED, "parameters": [PRICE_PARAMETERS[0]] * 2},
-                                                             "parameters[1].name"),
-    (with_parameter(default="cheap"), "parameters[1].default"), (with_parameter(default=True),
-        "parameters[1].default"), (with_parameter(type="decimal"), "parameters[1].type"),
-    (with_parameter(name="a b"), "parameters[1].name"), (with_parameter(required="yes"),
-                                                         "parameters[1].required"), (with_parameter(bogus=1),
-                                                             "parameters[1]"),
-    (with_parameter(type="i32", default=1.5), "parameters[1].default"), (with_parameter(type="i32", default=3000000000),
-        "parameters[1].default"),
+    ({"version": "1.0.0"}, "name"), ({"name": "bad"}, "version"), ({**TYPED, "name": "Bad"}, "name"),
+    ({**TYPED, "name": "1bad"}, "name"), ({**TYPED, "name": "bad-name"}, "name"), ({**TYPED, "name": ""}, "name"),
+    ({**TYPED, "name": "x" * 65}, "name"), ({**TYPED, "name": 5}, "name"), ({**TYPED, "version": "1.0"}, "version"),
+    ({**TYPED, "version": "v1.0.0"}, "version"), ({**TYPED, "version": "01.0.0"}, "version"),
+    ({**TYPED, "version": "1.0.0-"}, "version"), ({**TYPED, "version": 1}, "version"),
+    ({**TYPED, "kind": "sorter"}, "kind"), ({**TYPED, "kind": "aggregate"}, "kind"), ({**TYPED, "abi": "rows"}, "abi"),
+    ({**TYPED, "abi": "batch"}, "abi"), ({**TYPED, "colour": "red"}, "colour"),
+    ({**TYPED, "parameters": {}}, "parameters"),
+    ({**TYPED, "parameters": [PRICE_PARAMETERS[0]] * 2}, "parameters[1].name"),
+    (with_parameter(default="cheap"), "parameters[1].default"), (with_parameter(default=True), "parameters[1].default"),
+    (with_parameter(type="decimal"), "parameters[1].type"), (with_parameter(name="a b"), "parameters[1].name"),
+    (with_parameter(required="yes"), "parameters[1].required"), (with_parameter(bogus=1), "parameters[1]"),
+    (with_parameter(type="i32", default=1.5), "parameters[1].default"),
+    (with_parameter(type="i32", default=3000000000), "parameters[1].default"),
     (with_parameter(**{"from": "_source."}), "parameters[1].from"), ({**TYPED, "parameters": [5]}, "parameters[0]"),
-    ({**TYPED, "permissions": ["fly"]}, "permissions"), ({**TYPED, "permissions": "log"},
-                                                         "permissions"), ({**TYPED, "limits": {"memory_bytes": -1}},
-                                                             "limits.memory_bytes"),
-    ({**TYPED, "limits": {"memory_bytes": 1 << 40}}, "limits.memory_bytes"), ({**TYPED, "limits": {"wishes": 3}},
-        "wishes"),
-    ({**TYPED, "depends_on": ["other"]}, "depends_on"), ({**TYPED, "tags": "x"}, "tags"), ({**TYPED, "description": 5},
-        "description"),
-    ({**TYPED, "returns": [{"type": "string"}]}, "returns"), ({**TYPED, "custom": []},
-                                                              "custom"), ({**TYPED, "max_score": -1}, "max_score"),
-    (with_parameter(type="string"), "parameters[1].type"),
+    ({**TYPED, "permissions": ["fly"]}, "permissions"), ({**TYPED, "permissions": "log"}, "permissions"),
+    ({**TYPED, "limits": {"memory_bytes": -1}}, "limits.memory_bytes"),
+    ({**TYPED, "limits": {"memory_bytes": 1 << 40}}, "limits.memory_bytes"),
+    ({**TYPED, "limits": {"wishes": 3}}, "wishes"), ({**TYPED, "depends_on": ["other"]}, "depends_on"),
+    ({**TYPED, "tags": "x"}, "tags"), ({**TYPED, "description": 5}, "description"),
+    ({**TYPED, "returns": [{"type": "string"}]}, "returns"), ({**TYPED, "custom": []}, "custom"),
+    ({**TYPED, "max_score": -1}, "max_score"), (with_parameter(type="string"), "parameters[1].type"),
 ], ids=lambda v: v if isinstance(v, str) else json.dumps({k: x for k, x in v.items() if TYPED.get(k) != x})[:60])
 def test_manifest__bad__names_the_field(api, manifest, field):
     answer = refused(api, api.register_wat(manifest, CHEAPER_WAT), 400, "INVALID_PARAMETERS")
@@ -384,9 +380,9 @@ def test_manifest__bad__names_the_field(api, manifest, field):
 
 
 @pytest.mark.parametrize("parameters, wat", [
-    (PRICE_PARAMETERS[:1], CHEAPER_WAT), (PRICE_PARAMETERS + [{"name": "third", "type": "f64"}], CHEAPER_WAT), ([],
-        CHEAPER_WAT),
-    ([{**PRICE_PARAMETERS[0], "type": "i64"}, PRICE_PARAMETERS[1]], CHEAPER_WAT)], ids=["too few", "too many", "none",
+    (PRICE_PARAMETERS[:1], CHEAPER_WAT), (PRICE_PARAMETERS + [{"name": "third", "type": "f64"}], CHEAPER_WAT),
+    ([], CHEAPER_WAT), ([{**PRICE_PARAMETERS[0], "type": "i64"}, PRICE_PARAMETERS[1]], CHEAPER_WAT),
+], ids=["too few", "too many", "none",
         "other type"])
 def test_manifest__does_not_fit_the_signature(api, parameters, wat):
     refused(api, api.register_wat({**TYPED, "parameters": parameters}, wat), 422, "INVALID_WASM", "filter",
@@ -394,11 +390,9 @@ def test_manifest__does_not_fit_the_signature(api, parameters, wat):
 
 
 @pytest.mark.parametrize("body, status, field", [
-    ({**TYPED, "language": "cobol", "source": "x"}, 400, "language"), ({**TYPED, "language": "python", "source": "x"},
-        400, "language"),
-    ({**TYPED, "language": "wat"}, 400, "source"), ({**TYPED}, 400,
-                                                    "wasm_base64"), ({**TYPED, "wasm_base64": "not base64!"}, 400,
-                                                        "wasm_base64"),
+    ({**TYPED, "language": "cobol", "source": "x"}, 400, "language"),
+    ({**TYPED, "language": "python", "source": "x"}, 400, "language"), ({**TYPED, "language": "wat"}, 400, "source"),
+    ({**TYPED}, 400, "wasm_base64"), ({**TYPED, "wasm_base64": "not base64!"}, 400, "wasm_base64"),
     ({**TYPED, "wasm_base64": "AGFzbQ==="}, 400, "wasm_base64"), ({**TYPED, "wasm_base64": 5}, 400, "wasm_base64"),
 ], ids=lambda v: str(v)[:20] if isinstance(v, str) else None)
 def test_registration__bad_body(api, body, status, field):
@@ -407,9 +401,9 @@ def test_registration__bad_body(api, body, status, field):
 
 
 @pytest.mark.parametrize("body, content_type", [
-    (b"", "multipart/form-data; boundary=x"), (b"--x\r\n", "multipart/form-data; boundary=x"), (b"garbage",
-        "multipart/form-data; boundary=x"),
-    (b"--x--\r\n", "multipart/form-data; boundary=x"), (b"--x\r\n\r\n\r\n--x--\r\n", "multipart/form-data; boundary=x"),
+    (b"", "multipart/form-data; boundary=x"), (b"--x\r\n", "multipart/form-data; boundary=x"),
+    (b"garbage", "multipart/form-data; boundary=x"), (b"--x--\r\n", "multipart/form-data; boundary=x"),
+    (b"--x\r\n\r\n\r\n--x--\r\n", "multipart/form-data; boundary=x"),
     (b"--x\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nbad\r\n--x--\r\n", "multipart/form-data"),
     (b"--x\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nbad\r\n--x--\r\n",
      "multipart/form-data; boundary=\""),
@@ -440,25 +434,24 @@ def test_manifest_section__that_is_not_json__is_refused(api):
 # ---- functions in queries --------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("clause, status, named", [
-    ({"name": "nobody"}, 404, ["nobody"]), ({"name": "cheaper", "version": "9.9.9", "parameters": {"limit": 1}}, 404,
-                                            ["cheaper", "9.9.9"]),
+    ({"name": "nobody"}, 404, ["nobody"]),
+    ({"name": "cheaper", "version": "9.9.9", "parameters": {"limit": 1}}, 404, ["cheaper", "9.9.9"]),
     ({"name": "cheaper", "version": "latest", "parameters": {"limit": 1}}, (400, 404), ["cheaper", "latest"]),
-    ({"name": "cheaper", "parameters": {"limit": 1, "colour": 2}}, 400, ["cheaper", "colour"]), ({"name": "cheaper"},
-        400, ["cheaper", "limit"]),
-    ({"name": "cheaper", "parameters": {}}, 400, ["cheaper", "limit"]), ({"name": "cheaper",
-        "parameters": {"limit": "ten"}}, 400, ["cheaper", "limit"]),
-    ({"name": "cheaper", "parameters": {"limit": [1]}}, 400,
-     ["limit"]), ({"name": "cheaper", "parameters": {"limit": {"a": 1}}}, 400, ["limit"]),
-    ({"name": "cheaper", "parameters": {"limit": None}}, 400, ["limit"]), ({"name": "divisible",
-        "parameters": {"by": 1e300}}, 400, ["divisible", "by"]),
-    ({"name": "cheaper", "parameters": {"limit": "_context.absent"}}, 400,
-     ["limit"]), ({"name": "cheaper", "parameters": {"limit": "_source."}}, 400, ["limit"]),
-    ({"name": "cheaper", "parameters": [1]}, 400, ["parameters"]), ({"parameters": {"limit": 1}}, 400,
-        ["name"]), ({"name": 5}, 400, ["name"]),
-    ({"name": "cheaper", "parameters": {"limit": 1}, "bogus": 1}, 400,
-     ["bogus"]), ({"name": "cheaper", "parameters": {"limit": 1}, "on_error": "panic"}, 400, ["on_error"]),
-    ({"name": "cheaper", "parameters": {"limit": 1}, "on_error": "default"}, 400, ["default"]), ({"name": "a" * 5000},
-        (400, 404), ["aaa"]),
+    ({"name": "cheaper", "parameters": {"limit": 1, "colour": 2}}, 400, ["cheaper", "colour"]),
+    ({"name": "cheaper"}, 400, ["cheaper", "limit"]),
+    ({"name": "cheaper", "parameters": {}}, 400, ["cheaper", "limit"]),
+    ({"name": "cheaper", "parameters": {"limit": "ten"}}, 400, ["cheaper", "limit"]),
+    ({"name": "cheaper", "parameters": {"limit": [1]}}, 400, ["limit"]),
+    ({"name": "cheaper", "parameters": {"limit": {"a": 1}}}, 400, ["limit"]),
+    ({"name": "cheaper", "parameters": {"limit": None}}, 400, ["limit"]),
+    ({"name": "divisible", "parameters": {"by": 1e300}}, 400, ["divisible", "by"]),
+    ({"name": "cheaper", "parameters": {"limit": "_context.absent"}}, 400, ["limit"]),
+    ({"name": "cheaper", "parameters": {"limit": "_source."}}, 400, ["limit"]),
+    ({"name": "cheaper", "parameters": [1]}, 400, ["parameters"]), ({"parameters": {"limit": 1}}, 400, ["name"]),
+    ({"name": 5}, 400, ["name"]), ({"name": "cheaper", "parameters": {"limit": 1}, "bogus": 1}, 400, ["bogus"]),
+    ({"name": "cheaper", "parameters": {"limit": 1}, "on_error": "panic"}, 400, ["on_error"]),
+    ({"name": "cheaper", "parameters": {"limit": 1}, "on_error": "default"}, 400, ["default"]),
+    ({"name": "a" * 5000}, (400, 404), ["aaa"]),
 ], ids=lambda v: json.dumps(v)[:70])
 def test_wasm_udf__bad__names_the_thing(api, clause, status, named):
     for query in ({"wasm_udf": clause}, {"bool": {"filter": [{"match_all": {}}, {"wasm_udf": clause}]}}):
@@ -471,16 +464,16 @@ def test_wasm_udf__bad__names_the_thing(api, clause, status, named):
 
 
 @pytest.mark.parametrize("query, named", [
-    ({"bool": {"filter": [{"wasm_udf": {"name": "boosted"}}]}},
-     "boosted"), ({"bool": {"must_not": [{"wasm_udf": {"name": "boosted"}}]}}, "boosted"),
+    ({"bool": {"filter": [{"wasm_udf": {"name": "boosted"}}]}}, "boosted"),
+    ({"bool": {"must_not": [{"wasm_udf": {"name": "boosted"}}]}}, "boosted"),
     ({"script_score": {"query": {"match_all": {}}, "script": {"source": "cheaper", "params": {"limit": 1}}}},
      "cheaper"),
     ({"script_score": {"query": {"match_all": {}}, "script": {"lang": "painless", "source": "_score * 2"}}},
      "painless"),
-    ({"script_score": {"query": {"match_all": {}}, "script": {"source": "_score * 2"}}},
-     "_score * 2"), ({"script_score": {"script": {"source": "boosted"}}}, "query"),
-    ({"script_score": {"query": {"match_all": {}}}}, "script"), ({"script": {"script": {"source": "boosted"}}},
-        "boosted"),
+    ({"script_score": {"query": {"match_all": {}}, "script": {"source": "_score * 2"}}}, "_score * 2"),
+    ({"script_score": {"script": {"source": "boosted"}}}, "query"),
+    ({"script_score": {"query": {"match_all": {}}}}, "script"),
+    ({"script": {"script": {"source": "boosted"}}}, "boosted"),
     ({"function_score": {"functions": [{"script_score": {"script": {"source": "nobody"}}}]}}, "nobody"),
     ({"function_score": {"boost_mode": "shout", "script_score": {"script": {"source": "boosted"}}}}, "shout"),
 ], ids=lambda v: json.dumps(v)[:70])
@@ -490,12 +483,11 @@ def test_function__in_the_wrong_place(api, query, named):
 
 
 @pytest.mark.parametrize("body, named", [
-    ({}, "document"), ({"document": 5}, "document"), ({"document": {}, "documents": []},
-                                                      "document"), ({"documents": {}}, "documents"),
-    ({"document": {}, "parameters": 5}, "parameters"), ({"document": {}, "parameters": {"limit": "x"}},
-                                                        "limit"), ({"document": {}, "bogus": 1}, "bogus"),
-    ({"document": {}, "parameters": {"limit": 1}, "score": "high"},
-     "score"), ({"document": {}, "parameters": {"limit": 1}, "version": "7.7.7"}, "7.7.7"),
+    ({}, "document"), ({"document": 5}, "document"), ({"document": {}, "documents": []}, "document"),
+    ({"documents": {}}, "documents"), ({"document": {}, "parameters": 5}, "parameters"),
+    ({"document": {}, "parameters": {"limit": "x"}}, "limit"), ({"document": {}, "bogus": 1}, "bogus"),
+    ({"document": {}, "parameters": {"limit": 1}, "score": "high"}, "score"),
+    ({"document": {}, "parameters": {"limit": 1}, "version": "7.7.7"}, "7.7.7"),
 ], ids=json.dumps)
 def test_test_call__bad_body(api, body, named):
     answer = api.post("/api/v1/udfs/cheaper/test", body)
@@ -505,14 +497,12 @@ def test_test_call__bad_body(api, body, named):
 # ---- queries ---------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("body, line, column", [
-    ('{"query": {"match_all": {}}', 1, None), ('{"query":\n  {"match_all": nope}}', 2,
-                                               None), ('{"query": {"match_all": {}},}', 1, None),
-    ('{\n\n  "size": 01}', 3, None), ("[]", None, None), ('"text"', None, None), ("nonsense", 1,
-        None), ('{"a": 1} {"b": 2}', 1, None),
-    ('{"query": {"match_all": {}}, "query": {"match_all": {}}}', 1, None), ('{"size": 1e999}', 1, None), ("\ufeff{}", 1,
-        None), ('{"a": "\\ud800"}', 1, None),
-    ("{'query': {}}", 1, None), ('{"size": 10, /* comment */ "from": 0}', 1, None), ('{"x": NaN}', 1,
-        None), ('{"q": "tab\there"}', 1, None),
+    ('{"query": {"match_all": {}}', 1, None), ('{"query":\n  {"match_all": nope}}', 2, None),
+    ('{"query": {"match_all": {}},}', 1, None), ('{\n\n  "size": 01}', 3, None), ("[]", None, None),
+    ('"text"', None, None), ("nonsense", 1, None), ('{"a": 1} {"b": 2}', 1, None),
+    ('{"query": {"match_all": {}}, "query": {"match_all": {}}}', 1, None), ('{"size": 1e999}', 1, None),
+    ("\ufeff{}", 1, None), ('{"a": "\\ud800"}', 1, None), ("{'query': {}}", 1, None),
+    ('{"size": 10, /* comment */ "from": 0}', 1, None), ('{"x": NaN}', 1, None), ('{"q": "tab\there"}', 1, None),
 ], ids=lambda v: repr(v)[:40])
 def test_search__malformed_json(api, body, line, column):
     answer = api.post("/canary/_search", body)
@@ -534,35 +524,29 @@ def test_search__unknown_clause__says_where(api):
 
 
 @pytest.mark.parametrize("body, named", [
-    ({"query": {"mtach": {}}}, "mtach"), ({"query": {}}, "query"), ({"query": 5},
-        "query"), ({"query": {"match_all": {}, "term": {"a": 1}}}, ""),
-    ({"query": {"match": "title"}}, "match"), ({"query": {"match": {"title": "x", "body": "y"}}},
-                                               "match"), ({"query": {"match": {"title": {"bogus": 1, "query": "x"}}}},
-                                                          "bogus"),
-    ({"query": {"match": {"title": {}}}}, "match"), ({"query": {"match": {"title": {"query": "x", "operator": "xor"}}}},
-                                                     "xor"), ({"query": {"term": {}}}, "term"),
-    ({"query": {"terms": {"tag": "a"}}}, "terms"), ({"query": {"range": {"number": {"above": 1}}}},
-                                                    "above"), ({"query": {"range": {"number": {"gt": "x"}}}}, "number"),
-    ({"query": {"range": {"number": {"gt": [1]}}}}, ""), ({"query": {"exists": {}}}, "field"), ({"query": {"ids": {}}},
-        "values"), ({"query": {"bool": []}}, "bool"),
-    ({"query": {"bool": {"maybe": []}}}, "maybe"), ({"query": {"bool": {"must": 5}}},
-                                                    "must"), ({"query": {"bool": {"must": [5]}}}, ""),
-    ({"query": {"term": {"number": "x"}}}, "number"), ({"query": {"term": {"number": {"value": {"a": 1}}}}},
-                                                       ""), ({"query": {"constant_score": {}}}, "filter"),
-    ({"query": {"match_all": {"boost": "big"}}}, "boost"), ({"query": {"match_all": {"boost": -1}}},
-                                                            "boost"), ({"size": -1}, "size"), ({"size": "ten"}, "size"),
-    ({"from": -1}, "from"), ({"size": 10001}, "Result window is too large"), ({"from": 9999, "size": 2},
-        "10000"), ({"size": 1 << 70}, ""), ({"sort": [{"nowhere": "asc"}]}, "nowhere"),
-    ({"sort": [{"number": "sideways"}]}, "sideways"), ({"sort": [{"title": "asc"}]}, "title"), ({"sort": 5},
-        "sort"), ({"_source": 5}, "_source"), ({"timeout": "soon"}, "soon"),
-    ({"track_total_hits": "yes"}, "track_total_hits"), ({"aggs": {"a": {"terms": {"field": "tag"}}}},
-                                                        "aggs"), ({"highlight": {}}, "highlight"), ({"bogus": 1},
-                                                            "bogus"),
-    ({"context": 5}, "context"), ({"min_score": "x"},
-                                  "min_score"), ({"query": {"bool": {"minimum_should_match": "many",
-                                      "should": [{"match_all": {}}]}}}, "many"),
-    ({"query": {"multi_match": {"query": "x"}}}, "fields"), ({"query": {"multi_match": {"fields": ["title"]}}},
-                                                             "query"),
+    ({"query": {"mtach": {}}}, "mtach"), ({"query": {}}, "query"), ({"query": 5}, "query"),
+    ({"query": {"match_all": {}, "term": {"a": 1}}}, ""), ({"query": {"match": "title"}}, "match"),
+    ({"query": {"match": {"title": "x", "body": "y"}}}, "match"),
+    ({"query": {"match": {"title": {"bogus": 1, "query": "x"}}}}, "bogus"),
+    ({"query": {"match": {"title": {}}}}, "match"),
+    ({"query": {"match": {"title": {"query": "x", "operator": "xor"}}}}, "xor"), ({"query": {"term": {}}}, "term"),
+    ({"query": {"terms": {"tag": "a"}}}, "terms"), ({"query": {"range": {"number": {"above": 1}}}}, "above"),
+    ({"query": {"range": {"number": {"gt": "x"}}}}, "number"), ({"query": {"range": {"number": {"gt": [1]}}}}, ""),
+    ({"query": {"exists": {}}}, "field"), ({"query": {"bool": []}}, "bool"),
+    ({"query": {"bool": {"maybe": []}}}, "maybe"), ({"query": {"bool": {"must": 5}}}, "must"),
+    ({"query": {"bool": {"must": [5]}}}, ""), ({"query": {"term": {"number": "x"}}}, "number"),
+    ({"query": {"term": {"number": {"value": {"a": 1}}}}}, ""), ({"query": {"constant_score": {}}}, "filter"),
+    ({"query": {"match_all": {"boost": "big"}}}, "boost"), ({"query": {"match_all": {"boost": -1}}}, "boost"),
+    ({"size": -1}, "size"), ({"size": "ten"}, "size"), ({"from": -1}, "from"),
+    ({"size": 10001}, "Result window is too large"), ({"from": 9999, "size": 2}, "10000"), ({"size": 1 << 70}, ""),
+    ({"sort": [{"nowhere": "asc"}]}, "nowhere"), ({"sort": [{"number": "sideways"}]}, "sideways"),
+    ({"sort": [{"title": "asc"}]}, "title"), ({"sort": 5}, "sort"), ({"_source": 5}, "_source"),
+    ({"timeout": "soon"}, "soon"), ({"track_total_hits": "yes"}, "track_total_hits"),
+    ({"aggs": {"a": {"terms": {"field": "tag"}}}}, "aggs"), ({"highlight": {}}, "highlight"), ({"bogus": 1}, "bogus"),
+    ({"context": 5}, "context"), ({"min_score": "x"}, "min_score"),
+    ({"query": {"bool": {"minimum_should_match": "many", "should": [{"match_all": {}}]}}}, "many"),
+    ({"query": {"multi_match": {"query": "x"}}}, "fields"),
+    ({"query": {"multi_match": {"fields": ["title"]}}}, "query"),
     ({"query": {"multi_match": {"query": "x", "fields": ["title^loud"]}}}, "loud"),
 ], ids=lambda v: json.dumps(v)[:70])
 def test_search__bad__names_the_thing(api, body, named):
@@ -570,8 +554,9 @@ def test_search__bad__names_the_thing(api, body, named):
     assert answer.status == 400 and named in answer.error["reason"] and answer.error["root_cause"], answer
 
 
-@pytest.mark.parametrize("opening, closing", [("[", "]"), ('{"a":', "}"), ('{"query":', "}"),
-                                              ('{"bool":{"must":', "}}"), ("[[{\"a\":[", "]}]]")])
+@pytest.mark.parametrize("opening, closing", [
+    ("[", "]"), ('{"a":', "}"), ('{"query":', "}"), ('{"bool":{"must":', "}}"), ("[[{\"a\":[", "]}]]"),
+])
 @pytest.mark.parametrize("depth", [200, 10000, 300000])
 def test_deep_nesting__is_refused(api, opening, closing, depth):
     for body in ('{"query": ' + opening * depth + "1" + closing * depth + "}", opening * depth):
@@ -619,9 +604,8 @@ GOOD_LINES = '{"index":{"_id":"%s"}}\n{"number":1}\n'
 
 
 @pytest.mark.parametrize("line, named", [
-    ('{"index":{"_id":"x"}', "3"), ("nonsense", "3"), ('{"inedx":{"_id":"x"}}',
-                                                       "inedx"), ('{"index":{"_id":"x","bogus":1}}', "bogus"), ("[]",
-                                                           "3"), ("{}", "3"),
+    ('{"index":{"_id":"x"}', "3"), ("nonsense", "3"), ('{"inedx":{"_id":"x"}}', "inedx"),
+    ('{"index":{"_id":"x","bogus":1}}', "bogus"), ("[]", "3"), ("{}", "3"),
     ('{"index":{"_id":"x"},"delete":{"_id":"y"}}', "3"), ('{"index":5}', "3"), ('{"index":{"_id":{"a":1}}}', "3"),
 ], ids=lambda v: v[:40])
 def test_bulk__bad_action_in_line_3__refused_whole(api, index, line, named):
@@ -631,8 +615,10 @@ def test_bulk__bad_action_in_line_3__refused_whole(api, index, line, named):
     assert api.get("/%s/_doc/1" % index).status == 404
 
 
-@pytest.mark.parametrize("body", ["", "\n", '{"index":{"_id":"1"}}', '{"index":{"_id":"1"}}\n',
-                                  '{"index":{"_id":"1"}}\n{"a":1}', '{"delete":{"_id":"1"}}'],
+@pytest.mark.parametrize("body", [
+    "", "\n", '{"index":{"_id":"1"}}', '{"index":{"_id":"1"}}\n', '{"index":{"_id":"1"}}\n{"a":1}',
+    '{"delete":{"_id":"1"}}',
+],
                          ids=["empty", "newline", "one line", "no source", "no end", "delete no end"])
 def test_bulk__incomplete__is_refused(api, index, body):
     answer = api.post("/%s/_bulk" % index, body)
@@ -649,21 +635,20 @@ def test_bulk__without_index__fails_by_name(api):
 # ---- HTTP ------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("method, path, status", [
-    ("GET", "/canary/_nonsense", 400), ("GET", "/_nonsense", (400, 404)), ("GET", "/a/b/c/d/e", 400), ("GET",
-        "/" + "a/" * 100, 400), ("POST", "/canary/_doc/1/extra", 400),
-    ("PATCH", "/canary", 405), ("DELETE", "/canary/_search", 405), ("POST", "/",
-        405), ("BREW", "/canary", (400, 405)),
-    ("GET", "/api/v1/nothing", 404), ("PUT", "/api/v1/udfs", 405), ("GET", "/canary/_doc/%zz", 400), ("GET",
-        "/canary/_doc/%", 400), ("GET", "/canary/_doc/%ff", 400),
-    ("GET", "/canary/_doc/a%00b", 400), ("GET", "/canary/_search?q=%e2%82", 400), ("GET", "/canary/_search?bogus=1",
-        400), ("GET", "/canary/_search?size=many", 400),
-    ("GET", "/canary/_search?size=-5", 400), ("GET", "/canary/_search?timeout=soon", 400), ("GET",
-        "/api/v1/udfs?page=0", 400), ("GET", "/api/v1/udfs?size=100000", 400),
-    ("PUT", "/canary/_doc/1?refresh=maybe", 400), ("PUT", "/canary/_doc/1?if_seq_no=x", 400), ("GET", "/absent/_doc/1",
-        404), ("GET", "/canary/_doc/absent", 404),
-    ("POST", "/absent/_refresh", 404), ("DELETE", "/absent", 404), ("DELETE", "/_all", 400), ("DELETE", "/can*",
-        400), ("GET", "/api/v1/udfs/absent", 404), ("GET", "/api/v1/udfs/%2e%2e", 404),
-    ("GET", "/canary/_search?" + "&".join("p%d=1" % i for i in range(500)), 400),
+    ("GET", "/canary/_nonsense", 400), ("GET", "/_nonsense", (400, 404)), ("GET", "/a/b/c/d/e", 400),
+    ("GET", "/" + "a/" * 100, 400), ("POST", "/canary/_doc/1/extra", 400), ("PATCH", "/canary", 405),
+    ("DELETE", "/canary/_search", 405), ("POST", "/", 405), ("BREW", "/canary", (400, 405)),
+    ("GET", "/api/v1/nothing", 404), ("PUT", "/api/v1/udfs", 405), ("GET", "/canary/_doc/%zz", 400),
+    ("GET", "/canary/_doc/%", 400), ("GET", "/canary/_doc/%ff", 400), ("GET", "/canary/_doc/a%00b", 400),
+    ("GET", "/canary/_search?q=%e2%82", 400), ("GET", "/canary/_search?bogus=1", 400),
+    ("GET", "/canary/_search?size=many", 400), ("GET", "/canary/_search?size=-5", 400),
+    ("GET", "/canary/_search?timeout=soon", 400), ("GET", "/api/v1/udfs?page=0", 400),
+    ("GET", "/api/v1/udfs?size=100000", 400), ("PUT", "/canary/_doc/1?refresh=maybe", 400),
+    ("PUT", "/canary/_doc/1?if_seq_no=x", 400), ("GET", "/absent/_doc/1", 404), ("GET", "/canary/_doc/absent", 404),
+    ("POST", "/absent/_refresh", 404), ("DELETE", "/absent", 404), ("DELETE", "/_all", 400), ("DELETE", "/can*", 400),
+    ("GET", "/api/v1/udfs/absent", 404), ("GET", "/api/v1/udfs/%2e%2e", 404),
+    ("GET", "/canary/_search?" + "&".join("p%d=1" % i for i in range(500)), 400), ("GET", "/?" + "&" * 20000, 200),
+    ("GET", "/canary/_search?" + "&".join("p%d=1" % i for i in range(4000)), 400),
 ], ids=lambda v: str(v)[:50])
 def test_http__unknown_or_malformed(api, method, path, status):
     answer = api.call(method, path)
@@ -698,8 +683,7 @@ def test_http__body_too_large__is_413_before_it_is_read(daemon):
     b"POST /canary/_search HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nContent-Length: 20\r\n\r\n",
     b"POST /canary/_search HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     b"GET /" + b"a" * 200000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"X-A: b\r\n" * 20000 + b"\r\n",
-    b"POST /canary/_search HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{",
-    bytes(range(256)) * 10,
+    b"POST /canary/_search HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", bytes(range(256)) * 10,
 ], ids=["empty lines", "no target", "tls", "version", "negative length", "two lengths", "bad chunk", "long target",
         "many headers", "cut off", "noise"])
 def test_http__raw_noise(daemon, raw):
