@@ -77,10 +77,9 @@ def test_put_mapping__adds_fields_and_keeps_types(api, index):
 @pytest.mark.parametrize("query", [
     {"match": {"title": "golden"}}, {"term": {"title.raw": "The Golden Snitch"}}, {"term": {"code": "GS-1"}},
     {"term": {"big": 9007199254740993}}, {"range": {"big": {"gt": 9007199254740992}}}, {"term": {"small": -7}},
-    {"range": {"small": {"gte": -7, "lt": -6}}}, {"term": {"exact": 2.5}}, {"range": {"exact": {"gt": 2.4,
-        "lte": 2.5}}},
-    {"term": {"rough": 0.1}}, {"term": {"flag": True}}, {"term": {"flag": "true"}}, {"term":
-        {"day": "2026-11-21T08:30:00Z"}},
+    {"range": {"small": {"gte": -7, "lt": -6}}}, {"term": {"exact": 2.5}},
+    {"range": {"exact": {"gt": 2.4, "lte": 2.5}}}, {"term": {"rough": 0.1}}, {"term": {"flag": True}},
+    {"term": {"flag": "true"}}, {"term": {"day": "2026-11-21T08:30:00Z"}},
     {"range": {"day": {"gte": "2026-11-21", "lt": "2026-11-22"}}}, {"range": {"day": {"gte": 1795249800000}}},
     {"term": {"vendor.name": "acme"}}, {"range": {"vendor.size": {"gt": 11}}}, {"exists": {"field": "place"}},
     {"exists": {"field": "vendor"}}, {"exists": {"field": "title"}},
@@ -146,12 +145,11 @@ def test_keyword__ignore_above(api, index):
 
 
 @pytest.mark.parametrize("mapping, named", [
-    ({"properties": {"a": {"type": "nonsense"}}}, "nonsense"),
-    ({"properties": {"a": {"type": "nested"}}}, "nested"),
+    ({"properties": {"a": {"type": "nonsense"}}}, "nonsense"), ({"properties": {"a": {"type": "nested"}}}, "nested"),
     ({"properties": {"a": {"type": "text", "analyzer": "german"}}}, "analyzer"),
-    ({"properties": {"a": {"type": "keyword", "bogus": 1}}}, "bogus"),
-    ({"properties": {"a": {}}}, "a"), ({"properties": []}, "properties"), ({"bogus": {}}, "bogus"),
-    ({"dynamic": "sometimes"}, "dynamic"), ({"properties": {"": {"type": "long"}}}, ""),
+    ({"properties": {"a": {"type": "keyword", "bogus": 1}}}, "bogus"), ({"properties": {"a": {}}}, "a"),
+    ({"properties": []}, "properties"), ({"bogus": {}}, "bogus"), ({"dynamic": "sometimes"}, "dynamic"),
+    ({"properties": {"": {"type": "long"}}}, ""),
     ({"properties": {"a": {"type": "date", "format": "dd.MM"}}}, "format"),
 ], ids=lambda v: json.dumps(v)[:40])
 def test_mapping__bad__is_refused_by_name(api, index, mapping, named):

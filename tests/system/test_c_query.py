@@ -54,9 +54,8 @@ def close(scores):
 # ---- what matches ----------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("query, expected", [
-    ({"match_all": {}}, ALL), ({"match_none": {}}, []), (None, ALL),
-    ({"match": {"title": "fox"}}, ["1", "3", "6"]), ({"match": {"title": {"query": "FOX, Dog"}}},
-                                                     ["1", "2", "3", "5", "6"]),
+    ({"match_all": {}}, ALL), ({"match_none": {}}, []), (None, ALL), ({"match": {"title": "fox"}}, ["1", "3", "6"]),
+    ({"match": {"title": {"query": "FOX, Dog"}}}, ["1", "2", "3", "5", "6"]),
     ({"match": {"title": {"query": "quick fox", "operator": "and"}}}, ["1", "3"]),
     ({"match": {"title": {"query": "quick brown fox", "minimum_should_match": 2}}}, ["1", "3", "8"]),
     ({"match": {"title": {"query": "quick brown fox", "minimum_should_match": "100%"}}}, ["1"]),
@@ -66,33 +65,31 @@ def close(scores):
     ({"multi_match": {"query": "quick", "fields": ["title", "body"]}}, ["1", "3", "7", "8"]),
     ({"multi_match": {"query": "quick fox", "fields": ["title", "body"], "operator": "and"}}, ["1", "3", "7"]),
     ({"term": {"section": "b"}}, ["1", "3", "5", "7"]), ({"term": {"section": {"value": "b"}}}, ["1", "3", "5", "7"]),
-    ({"term": {"title": "quick"}}, ["1", "3", "8"]), ({"term": {"title": "Quick"}},
-                                                      []), ({"term": {"title.raw": "Quick Brown!"}}, ["8"]),
-    ({"term": {"price": 20}}, ["2", "4", "8"]), ({"term": {"price": 20.5}}, []), ({"term": {"ratio": 0.75}}, ["3"]),
-    ({"term": {"even": False}}, ["1", "3", "5", "7"]), ({"term": {"vendor.city.zip": "10004"}},
-                                                        ["4"]), ({"term": {"nowhere": 1}}, []),
-    ({"terms": {"section": ["a", "nothing"]}}, ["2", "4", "6", "8"]), ({"terms": {"price": [5, 60]}},
-        ["5", "6"]), ({"terms": {"price": []}}, []),
+    ({"term": {"title": "quick"}}, ["1", "3", "8"]), ({"term": {"title": "Quick"}}, []),
+    ({"term": {"title.raw": "Quick Brown!"}}, ["8"]), ({"term": {"price": 20}}, ["2", "4", "8"]),
+    ({"term": {"price": 20.5}}, []), ({"term": {"ratio": 0.75}}, ["3"]),
+    ({"term": {"even": False}}, ["1", "3", "5", "7"]), ({"term": {"vendor.city.zip": "10004"}}, ["4"]),
+    ({"term": {"nowhere": 1}}, []), ({"terms": {"section": ["a", "nothing"]}}, ["2", "4", "6", "8"]),
+    ({"terms": {"price": [5, 60]}}, ["5", "6"]), ({"terms": {"price": []}}, []),
     ({"terms": {"tags": ["t0", "t1"]}}, ["1", "3", "4", "6", "7"]),
     ({"range": {"price": {"gte": 20, "lt": 60}}}, ["2", "3", "4", "8"]), ({"range": {"price": {"gt": 20}}}, ["3", "6"]),
-    ({"range": {"price": {"gt": 19.5, "lt": 20.5}}}, ["2", "4", "8"]), ({"range": {"ratio": {"gte": 0.5, "lte": 0.75}}},
-        ["2", "3"]),
-    ({"range": {"day": {"gte": "2026-11-03", "lt": "2026-11-05"}}}, ["3", "4"]), ({"range": {"section": {"gt": "a"}}},
-        ["1", "3", "5", "7"]),
+    ({"range": {"price": {"gt": 19.5, "lt": 20.5}}}, ["2", "4", "8"]),
+    ({"range": {"ratio": {"gte": 0.5, "lte": 0.75}}}, ["2", "3"]),
+    ({"range": {"day": {"gte": "2026-11-03", "lt": "2026-11-05"}}}, ["3", "4"]),
+    ({"range": {"section": {"gt": "a"}}}, ["1", "3", "5", "7"]),
     ({"range": {"price": {}}}, ["1", "2", "3", "4", "5", "6", "8"]), ({"range": {"price": {"gt": 100}}}, []),
-    ({"exists": {"field": "price"}}, ["1", "2", "3", "4", "5", "6", "8"]), ({"exists": {"field": "body"}},
-        ["1", "2", "3", "5", "7"]),
-    ({"exists": {"field": "vendor"}}, ALL), ({"exists": {"field": "nowhere"}}, []),
-    ({"ids": {"values": ["3", "1", "absent"]}}, ["1", "3"]), ({"ids": {"values": []}}, []),
-    ({"bool": {}}, ALL), ({"bool": {"must": {"match": {"title": "dog"}}}}, ["2", "3", "5", "6"]),
+    ({"exists": {"field": "price"}}, ["1", "2", "3", "4", "5", "6", "8"]),
+    ({"exists": {"field": "body"}}, ["1", "2", "3", "5", "7"]), ({"exists": {"field": "vendor"}}, ALL),
+    ({"exists": {"field": "nowhere"}}, []), ({"ids": {"values": ["3", "1", "absent"]}}, ["1", "3"]),
+    ({"ids": {"values": []}}, []), ({"bool": {}}, ALL),
+    ({"bool": {"must": {"match": {"title": "dog"}}}}, ["2", "3", "5", "6"]),
     ({"bool": {"must": [{"match": {"title": "dog"}}], "must_not": [{"term": {"section": "a"}}]}}, ["3", "5"]),
     ({"bool": {"must_not": [{"exists": {"field": "price"}}]}}, ["7"]),
     ({"bool": {"filter": [{"term": {"section": "a"}}, {"range": {"price": {"lte": 20}}}]}}, ["2", "4", "8"]),
     ({"bool": {"should": [{"term": {"price": 5}}, {"term": {"price": 60}}]}}, ["5", "6"]),
     ({"bool": {"must": [{"match_all": {}}], "should": [{"term": {"price": 5}}]}}, ALL),
     ({"bool": {"filter": [{"term": {"even": True}}], "should": [{"term": {"price": 20}}, {"term": {"number": 6}}],
-               "minimum_should_match": 1}},
-     ["2", "4", "6", "8"]),
+               "minimum_should_match": 1}}, ["2", "4", "6", "8"]),
     ({"bool": {"should": [{"term": {"section": "a"}}, {"term": {"price": 20}}, {"term": {"number": 8}}],
                "minimum_should_match": 3}}, ["8"]),
     ({"bool": {"must": [{"bool": {"should": [{"term": {"number": 1}}, {"bool": {"must": {"term": {"number": 2}}}}]}}]}},
@@ -147,11 +144,10 @@ def test_bool__sums_scoring_clauses(api):
 
 
 @pytest.mark.parametrize("query, score", [
-    ({"match_all": {}}, 1), ({"match_all": {"boost": 4}}, 4), ({"range": {"price": {"gt": 20}}},
-                                                               1), ({"exists": {"field": "price"}}, 1),
-    ({"ids": {"values": ["1"]}}, 1), ({"terms": {"price": [20]}}, 1), ({"term": {"price": 20}}, 1),
-    ({"constant_score": {"filter": {"match": {"title": "fox"}}, "boost": 1.5}},
-     1.5), ({"range": {"price": {"gt": 20, "boost": 3}}}, 3),
+    ({"match_all": {}}, 1), ({"match_all": {"boost": 4}}, 4), ({"range": {"price": {"gt": 20}}}, 1),
+    ({"exists": {"field": "price"}}, 1), ({"ids": {"values": ["1"]}}, 1), ({"terms": {"price": [20]}}, 1),
+    ({"term": {"price": 20}}, 1), ({"constant_score": {"filter": {"match": {"title": "fox"}}, "boost": 1.5}}, 1.5),
+    ({"range": {"price": {"gt": 20, "boost": 3}}}, 3),
 ], ids=json.dumps)
 def test_constant__scores(api, query, score):
     scores = api.scores("library", query)
@@ -215,7 +211,7 @@ def test_sort__shows_its_values(api):
     hits = api.search("library", {"ids": {"values": ["1", "7"]}}, sort=["number", "price", "section", "day",
         "ratio"])["hits"]["hits"]
     assert hits[0]["sort"] == [1, 10, "b", 1793534400000, 0.25]
-    assert hits[1]["sort"][:3] == [7, 9223372036854775807, "b"]
+    assert hits[1]["sort"][:3] == [7, 2147483647, "b"]
 
 
 def test_sort__score_and_field(api):
@@ -254,12 +250,12 @@ def test_track_total_hits__exact_bounded_or_not_at_all(api):
 # ---- what is shown ---------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("wanted, shown", [
-    (False, None), (True, DOCUMENTS["4"]), ("price", {"price": 20}), (["price", "vendor.city"],
-        {"price": 20, "vendor": {"city": {"zip": "10004"}}}),
-    (["ve*.name"], {"vendor": {"name": "v4"}}), ({"includes": ["vendor"], "excludes": ["*.zip"]},
-                                                 {"vendor": {"name": "v4", "city": {}}}),
-    ({"excludes": ["vendor", "t*", "body", "day"]}, {"price": 20, "number": 4, "section": "a", "even": True,
-                                                     "ratio": 1.0}),
+    (False, None), (True, DOCUMENTS["4"]), ("price", {"price": 20}),
+    (["price", "vendor.city"], {"price": 20, "vendor": {"city": {"zip": "10004"}}}),
+    (["ve*.name"], {"vendor": {"name": "v4"}}),
+    ({"includes": ["vendor"], "excludes": ["*.zip"]}, {"vendor": {"name": "v4", "city": {}}}),
+    ({"excludes": ["vendor", "t*", "body", "day"]},
+     {"price": 20, "number": 4, "section": "a", "even": True, "ratio": 1.0}),
     (["nowhere"], {}),
 ], ids=lambda v: json.dumps(v)[:50])
 def test_source__filtered(api, wanted, shown):

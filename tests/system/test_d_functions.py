@@ -335,10 +335,12 @@ def test_filter__at_every_page(api):
 
 # ---- the examples ----------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("field, value", [("name", lambda d: d["name"]), ("vendor.name", lambda d: d["vendor"]["name"]),
-                                          ("city", lambda d: d["city"])])
-@pytest.mark.parametrize("target, distance", [("postgrsql", 2), ("v1", 0), ("v1", 1), ("Berlim", 1), ("cache", 3),
-                                              ("absent word", 2)])
+@pytest.mark.parametrize("field, value", [
+    ("name", lambda d: d["name"]), ("vendor.name", lambda d: d["vendor"]["name"]), ("city", lambda d: d["city"]),
+])
+@pytest.mark.parametrize("target, distance", [
+    ("postgrsql", 2), ("v1", 0), ("v1", 1), ("Berlim", 1), ("cache", 3), ("absent word", 2),
+])
 def test_string_distance__as_in_python(api, field, value, target, distance):
     expected = where(lambda d: levenshtein(value(d), target) <= distance)
     assert ids(api, udf("string_distance", field=field, target=target, max_distance=distance)) == expected

@@ -78,9 +78,9 @@ def test_documents__life(client, books):
     assert client.count(index=books)["count"] == 5
 
 
-@pytest.mark.parametrize("body, named", [({"query": {"mtach": {}}}, "mtach"),
-                                         ({"query": {"range": {"year": {"gte": "x"}}}}, "year"), ({"size": -1},
-                                             "size")])
+@pytest.mark.parametrize("body, named", [
+    ({"query": {"mtach": {}}}, "mtach"), ({"query": {"range": {"year": {"gte": "x"}}}}, "year"), ({"size": -1}, "size"),
+])
 def test_errors__are_the_clients(client, books, body, named):
     with pytest.raises(RequestError) as e:
         client.search(index=books, body=body)
