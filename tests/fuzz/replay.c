@@ -13,7 +13,7 @@
 #include "fuzz.h"
 
 #define MAX_INPUT_BYTES ((size_t)1 << 20)
-#define VARIANTS  200
+#define VARIANTS        200
 
 static unsigned long runs;
 
