@@ -195,11 +195,23 @@ static qd_status bad_name(const char *name, qd_error *err)
                          name);
 }
 
+/* U+0000 to U+001F, U+007F to U+009F. The seam refuses them, and by then it would be too late. */
+static bool has_control(const char *name)
+{
+    for (const unsigned char *c = (const unsigned char *)name; *c; c++)
+        if (*c < 0x20 || *c == 0x7F || (c[0] == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0))
+            return true;
+    return false;
+}
+
 static qd_status check_name(const merger *g, const char *name, qd_error *err)
 {
     size_t n = strlen(name);
     if (n == 0 || strspn(name, " \t") == n)
         return qd_fail(err, QD_EMAPPING, "field name cannot be an empty string or only whitespace (in [%s])", g->path);
+    if (has_control(name))
+        return qd_fail(err, QD_EMAPPING, "a field name must not contain control characters (in [%s])",
+                       g->path_n ? g->path : "_doc");
     if (name[0] == '.' || name[n - 1] == '.' || strstr(name, ".."))
         return bad_name(name, err);
     if (g->path_n == 0 && is_metadata_name((qd_str){name, strcspn(name, ".")}))

@@ -67,6 +67,29 @@ static void test_write__new_fields_of_a_batch__are_one_growth(void **state)
     fixture_deinit(&f);
 }
 
+static void test_write__field_with_a_control_character__fails_alone_and_the_index_goes_on(void **state)
+{
+    (void)state;
+    static const char *const SOURCES[] = {"{\"a\\nb\":1}", "{\"o\":{\"\\u007f\":\"x\"}}", "{\"c\\u0085d\":{\"e\":true}}"};
+    node_fixture f;
+    qd_error err = QD_ERROR_INIT;
+    fixture_init(&f);
+    fixture_create(&f, NULL);
+    for (size_t i = 0; i < sizeof SOURCES / sizeof *SOURCES; i++) {
+        qd_op op = fixture_write(&f, QD_OP_INDEX, "bad", SOURCES[i]);
+        assert_string_equal(qd_status_name(op.status), qd_status_name(QD_EMAPPING));
+        assert_non_null(strstr(op.error.message, "control character"));
+    }
+    json_t *body = fixture_json("{\"properties\":{\"t\":{\"type\":\"text\",\"fields\":{\"x\\ty\":{\"type\":\"keyword\"}}}}}");
+    assert_int_equal(qd_index_put_mapping(f.index, body, &err), QD_EMAPPING);
+    json_decref(body);
+    fixture_put(&f, "good", "{\"a\":1}");
+    fixture_reopen(&f);
+    fixture_assert_source(&f, "good", "{\"a\":1}");
+    fixture_assert_source(&f, "bad", NULL);
+    fixture_deinit(&f);
+}
+
 static void test_write__fields_that_cannot_be_added__fail_alone(void **state)
 {
     (void)state;
@@ -164,6 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_put_mapping__adds_fields__and_survives_reopening),
         cmocka_unit_test(test_write__new_fields_of_a_batch__are_one_growth),
+        cmocka_unit_test(test_write__field_with_a_control_character__fails_alone_and_the_index_goes_on),
         cmocka_unit_test(test_write__fields_that_cannot_be_added__fail_alone),
         cmocka_unit_test(test_growth__documents_of_before__are_not_replayed_against_it),
         cmocka_unit_test(test_growth__many_threads__end_with_every_field),
