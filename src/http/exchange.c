@@ -30,7 +30,8 @@ typedef struct exchange {
     qd_error refusal;
     int refusal_http_status; /* 0: the error's own */
     const char *opaque_id;
-    qd_watched watched;
+    qd_watched watched;        /* as work */
+    qd_watched *of_connection; /* NULL only when memory ran out */
 } exchange;
 
 /* First bytes of a body whose length was announced: grown from there, so that an announcement alone costs nothing. */
@@ -55,6 +56,8 @@ void *qd_exchange_open(void *cls, const char *uri, struct MHD_Connection *connec
         return NULL;
     x->server = cls;
     x->connection = connection;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    x->of_connection = info ? info->socket_context : NULL;
     qd_buf_init(&x->body, x->server->options.max_body_bytes);
     if (!qd_request_init(&x->rq, x->server->api)) {
         free(x);
@@ -83,6 +86,8 @@ void qd_exchange_close(void *cls, struct MHD_Connection *connection, void **cont
     account(x, 0);
     if (x->is_active)
         atomic_fetch_sub(&x->server->active, 1);
+    if (x->of_connection)
+        atomic_store(&x->of_connection->is_busy, false);
     qd_buf_deinit(&x->body);
     qd_request_deinit(&x->rq);
     free(x);
@@ -359,7 +364,7 @@ static enum MHD_Result hand_to_pool(exchange *x, bool is_alone)
     if (x->rq.route->work == QD_WORK_SEARCH)
         info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     if (info)
-        qd_watch_add(x->server->watch, &x->watched, info->connect_fd, &x->rq.canceled);
+        qd_watch_add_work(x->server->watch, &x->watched, info->connect_fd, &x->rq.canceled);
     return is_alone && x->server->has_processors ? work_and_wait(x) : work_suspended(x);
 }
 
@@ -368,6 +373,8 @@ static enum MHD_Result finish_receiving(exchange *x)
     x->rq.body = qd_buf_str(&x->body);
     x->rq.start_ns = qd_clock_mono_ns();
     x->is_active = true;
+    if (x->of_connection)
+        atomic_store(&x->of_connection->is_busy, true);
     bool is_alone = atomic_fetch_add(&x->server->active, 1) == 0;
     if (x->state == RECEIVING && atomic_load(&x->server->is_stopping)) {
         qd_fail(&x->refusal, QD_EBUSY, "the node is shutting down");
@@ -454,7 +461,7 @@ enum MHD_Result qd_exchange_handle(void *cls, struct MHD_Connection *connection,
         *upload_size = 0;
         return result;
     }
-    switch (x->state) {
+    switch (atomic_load(&x->state)) {
     case RECEIVING:
     case REFUSED:
         return finish_receiving(x);
