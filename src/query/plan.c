@@ -3,9 +3,10 @@
 
 #include <stdlib.h>
 
+/* Mostly it is the arena, whose size is a limit on queries. */
 qd_status qd_plan_nomem(qd_planner *pl)
 {
-    return qd_fail_nomem(pl->err);
+    return qd_fail(pl->err, QD_ELIMIT, "the query needs more memory than a query may take");
 }
 
 qd_status qd_plan_give(qd_planner *pl, qd_clause *taken, float boost, qd_clause **out)
@@ -145,10 +146,19 @@ static const struct {
     [QD_NODE_FUNCTION_SCORE] = {NULL, qd_plan_function_score},
 };
 
+/* Required clauses are planned again for each function that stands in should beside native clauses, and the query of
+ * function_score for each of its filters with functions: nested, that multiplies. */
+#define MAX_PLANNED 16384
+
 qd_status qd_plan_node(qd_planner *pl, const qd_node *node, float boost, qd_planned *out)
 {
     qd_planned p = {0};
     qd_status st;
+    if (++pl->planned > MAX_PLANNED)
+        return qd_fail(pl->err, QD_EQUERY,
+                       "the query takes more than [%d] clauses once its functions have their documents: nest functions "
+                       "in should and function_score less deeply",
+                       MAX_PLANNED);
     boost *= node->boost;
     if (PLANNERS[node->type].plan) {
         st = PLANNERS[node->type].plan(pl, node, boost, &p);

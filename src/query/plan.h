@@ -38,6 +38,7 @@ typedef struct qd_planner {
     qd_plan *plan;
     bool functions_need_scores; /* a function reads a score, also where no hit's score is wanted */
     size_t tokens;              /* clauses made from analyzed text */
+    size_t planned;             /* nodes so far; a node may be planned more than once */
 } qd_planner;
 
 typedef struct qd_planned {

@@ -13,13 +13,14 @@ bool qd_run_deadline_passed(qd_run *run)
     return true;
 }
 
+bool qd_run_is_over(qd_run *run)
+{
+    return (run->rq->canceled && __atomic_load_n(run->rq->canceled, __ATOMIC_RELAXED)) || qd_run_deadline_passed(run);
+}
+
 bool qd_run_should_stop(qd_run *run, size_t task)
 {
-    if (run->rq->canceled && __atomic_load_n(run->rq->canceled, __ATOMIC_RELAXED))
-        return true;
-    if (atomic_load_explicit(&run->first_failed, memory_order_relaxed) < task)
-        return true;
-    return qd_run_deadline_passed(run);
+    return atomic_load_explicit(&run->first_failed, memory_order_relaxed) <= task || qd_run_is_over(run);
 }
 
 void qd_run_fail(qd_run *run, size_t task, qd_status status, const qd_error *err)

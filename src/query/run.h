@@ -30,7 +30,10 @@ typedef struct qd_run {
     atomic_bool timed_out;
 } qd_run;
 
-/* Is there a reason for this task to end now? Cheap enough for each block. */
+/* The client went away, or the query's deadline has passed: nothing needs to go on. */
+bool qd_run_is_over(qd_run *run);
+/* Is there a reason for this task to end now: that, or a failure of its own or of one before it? Cheap enough for each
+ * block. */
 bool qd_run_should_stop(qd_run *run, size_t task);
 /* Records why a task failed; the task must end. Only its own thread calls. */
 void qd_run_fail(qd_run *run, size_t task, qd_status status, const qd_error *err);

@@ -200,17 +200,24 @@ static size_t keep_matches(const qd_outcome *o, size_t n, uint32_t *docs, float 
     return kept;
 }
 
+/* Stopping ends the weight's runs over all segments. After a failure those before this one must go on, for theirs would
+ * be the failure to report: so this segment only runs dry. */
+static size_t stop_block(const qd_block_state *s)
+{
+    return qd_run_is_over(s->node->run) ? QE_BLOCK_STOP : 0;
+}
+
 static size_t run_block(void *state, size_t n, uint32_t *docs, float *scores)
 {
     qd_block_state *s = state;
     if (qd_run_should_stop(s->node->run, s->task))
-        return QE_BLOCK_STOP;
+        return stop_block(s);
     qd_segment_docs_begin(s->docs, n, docs);
     qd_rows rows = {(uint32_t)n, docs, scores};
     qd_outcome outcome;
     s->scratch_used = 0;
     if (!qd_eval(s, s->node->root, &rows, &outcome))
-        return QE_BLOCK_STOP;
+        return stop_block(s);
     return keep_matches(&outcome, n, docs, scores);
 }
 

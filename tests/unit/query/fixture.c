@@ -202,7 +202,7 @@ void fixture_expect_error(fixture *f, const char *body, qd_status code, const ch
     qd_error err;
     qd_status st = fixture_search_error(f, body, &err);
     if (st != code || !strstr(err.message, part))
-        fail_msg("%s\nexpected %s with '%s', got %s: %s", body, qd_status_name(code), part, qd_status_name(st),
+        fail_msg("%.400s\nexpected %s with '%s', got %s: %s", body, qd_status_name(code), part, qd_status_name(st),
                  err.message);
     assert_int_equal(err.code, code);
 }

@@ -308,6 +308,24 @@ static void test_function__in_size_zero_and_sort__still_decides(void **state)
                    0, "");
 }
 
+/* Each level doubles the clauses: the planner must give up, not the machine. */
+static void test_function__nested_in_should_many_times__is_refused(void **state)
+{
+    (void)state;
+    char *body = malloc(1 << 16), *p = body;
+    assert_non_null(body);
+    p += sprintf(p, "{\"query\":");
+    for (int i = 0; i < 28; i++)
+        p += sprintf(p, "{\"bool\":{\"minimum_should_match\":1,\"should\":[{\"term\":{\"n\":2}},%s,%s],\"must\":",
+                     UDF("breaks", "{}"), UDF("breaks", "{}"));
+    p += sprintf(p, "{\"match_all\":{}}");
+    for (int i = 0; i < 28; i++)
+        p += sprintf(p, "}}");
+    sprintf(p, "}");
+    fixture_expect_error(&f, body, QD_EQUERY, "the query takes more than [16384] clauses");
+    free(body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_function__unknown_name_version_or_parameter__is_refused_in_place),
         cmocka_unit_test(test_function__that_hangs__ends_with_the_query),
         cmocka_unit_test(test_function__in_size_zero_and_sort__still_decides),
+        cmocka_unit_test(test_function__nested_in_should_many_times__is_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
