@@ -116,9 +116,10 @@ qd_status qd_index_commit_applied(qd_index *ix, qd_error *err);
 void qd_index_trim_log(qd_index *ix, int64_t up_to);
 /* When the refresher should refresh it, by the monotonic clock; INT64_MAX: not by itself. */
 int64_t qd_index_refresh_due_ns(qd_index *ix);
-/* Bounds of what may wait for a refresh. */
+/* So much waits for a refresh that one is due at once. */
 bool qd_index_has_much_waiting(qd_index *ix);
-bool qd_index_has_too_much_waiting(qd_index *ix);
+/* Whether so much more may wait: the log must hold it all. Whatever is alone may. write_mutex held. */
+bool qd_index_has_room(qd_index *ix, uint64_t ops, uint64_t bytes);
 
 /* ---- growth.c ---- */
 

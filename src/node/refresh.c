@@ -17,9 +17,10 @@ bool qd_index_has_much_waiting(qd_index *ix)
     return atomic_load(&ix->waiting_ops) >= MUCH_OPS || atomic_load(&ix->waiting_bytes) >= much_bytes(ix);
 }
 
-bool qd_index_has_too_much_waiting(qd_index *ix)
+bool qd_index_has_room(qd_index *ix, uint64_t ops, uint64_t bytes)
 {
-    return atomic_load(&ix->waiting_ops) >= 2 * MUCH_OPS || atomic_load(&ix->waiting_bytes) >= 2 * much_bytes(ix);
+    uint64_t waiting_ops = atomic_load(&ix->waiting_ops), waiting_bytes = atomic_load(&ix->waiting_bytes);
+    return waiting_ops == 0 || (waiting_ops + ops <= 2 * MUCH_OPS && waiting_bytes + bytes <= 2 * much_bytes(ix));
 }
 
 int64_t qd_index_refresh_due_ns(qd_index *ix)

@@ -24,6 +24,7 @@ typedef struct batch {
     qd_log_record *records;
     size_t n_ordered;
     int64_t first_seq_no;
+    uint64_t request_bytes; /* no fewer than `bytes` will be */
     uint64_t bytes;
     qd_log_batch log_batch;
     qd_status applied;   /* set by on_durable */
@@ -154,6 +155,9 @@ static qd_status enqueue(batch *b, qd_error *err)
 {
     qd_index *ix = b->ix;
     qd_error failure = QD_ERROR_INIT;
+    /* Before the log has it: a commit that contains it subtracts the same. */
+    atomic_fetch_add(&ix->waiting_ops, b->n_ordered);
+    atomic_fetch_add(&ix->waiting_bytes, b->bytes);
     b->log_batch = (qd_log_batch){.records = b->records, .n = b->n_ordered, .done = on_durable, .arg = b};
     if (qd_log_enqueue(ix->log, &b->log_batch, &failure) != QD_OK) {
         /* The version map knows of operations that will never be: only opening again puts that right. */
@@ -161,13 +165,18 @@ static qd_status enqueue(batch *b, qd_error *err)
         return qd_index_check_failure(ix, err);
     }
     ix->next_seq_no += (int64_t)b->n_ordered;
-    atomic_fetch_add(&ix->waiting_ops, b->n_ordered);
-    atomic_fetch_add(&ix->waiting_bytes, b->bytes);
     return QD_OK;
 }
 
-/* Under write_mutex. *stale: the mapping has changed since the documents were parsed. */
-static qd_status order_all(batch *b, bool *stale, qd_error *err)
+/* What keeps a batch from being ordered now. */
+typedef enum obstacle {
+    CLEAR,
+    STALE, /* the mapping has changed since the documents were parsed */
+    FULL,  /* too much waits for a refresh */
+} obstacle;
+
+/* Under write_mutex. */
+static qd_status order_all(batch *b, obstacle *out, qd_error *err)
 {
     qd_index *ix = b->ix;
     uint64_t generation;
@@ -177,8 +186,8 @@ static qd_status order_all(batch *b, bool *stale, qd_error *err)
     if (st != QD_OK)
         return st;
     qd_mapping_unref(qd_index_current_mapping(ix, &generation));
-    *stale = generation != b->preparation.generation;
-    if (*stale)
+    *out = generation != b->preparation.generation ? STALE : qd_index_has_room(ix, b->n, b->request_bytes) ? CLEAR : FULL;
+    if (*out != CLEAR)
         return QD_OK;
     b->first_seq_no = ix->next_seq_no;
     for (size_t i = 0; i < b->n; i++)
@@ -187,18 +196,29 @@ static qd_status order_all(batch *b, bool *stale, qd_error *err)
     return b->n_ordered > 0 ? enqueue(b, err) : QD_OK;
 }
 
+/* Writers outrun the refresher: this one does its work, once what was ordered before is durable. */
+static qd_status make_room(qd_index *ix, int64_t last_seq_no, qd_error *err)
+{
+    qd_status st = qd_index_wait_applied(ix, last_seq_no, err);
+    return st == QD_OK ? qd_index_refresh(ix, err) : st;
+}
+
 static qd_status order(batch *b, qd_error *err)
 {
-    bool stale = true;
-    while (stale) {
+    qd_index *ix = b->ix;
+    obstacle met = STALE;
+    while (met != CLEAR) {
         qd_status st = qd_prepare_documents(&b->preparation, err);
         if (st == QD_OK)
             st = qd_prepare_lookups(&b->preparation, err);
         if (st != QD_OK)
             return st;
-        pthread_mutex_lock(&b->ix->write_mutex);
-        st = order_all(b, &stale, err);
-        pthread_mutex_unlock(&b->ix->write_mutex);
+        pthread_mutex_lock(&ix->write_mutex);
+        int64_t last_seq_no = ix->next_seq_no - 1;
+        st = order_all(b, &met, err);
+        pthread_mutex_unlock(&ix->write_mutex);
+        if (st == QD_OK && met == FULL)
+            st = make_room(ix, last_seq_no, err);
         if (st != QD_OK)
             return st;
     }
@@ -216,14 +236,15 @@ static void count(batch *b)
     atomic_fetch_add_explicit(&b->ix->counters.deleted, deleted, memory_order_relaxed);
 }
 
-static qd_status check_size(const batch *b, qd_error *err)
+static qd_status check_size(batch *b, qd_error *err)
 {
     size_t bytes = 0, max = b->ix->host.max_log_bytes / 4;
     for (size_t i = 0; i < b->n; i++)
-        bytes += QD_RECORD_HEADER_SIZE + b->ops[i].id.n + b->ops[i].source.n;
+        bytes += QD_RECORD_HEADER_SIZE + (b->ops[i].id.n ? b->ops[i].id.n : QD_AUTO_ID_SIZE) + b->ops[i].source.n;
     if (bytes > max)
         return qd_fail(err, QD_ETOOLARGE, "index '%s': the request holds %zu bytes of documents, at most %zu are taken at once", b->ix->name,
                        bytes, max);
+    b->request_bytes = bytes;
     return QD_OK;
 }
 
@@ -233,8 +254,6 @@ qd_status qd_index_write(qd_index *ix, qd_op *ops, size_t n, qd_error *err)
     qd_status st = check_size(&b, err);
     if (st != QD_OK || n == 0)
         return st;
-    if (qd_index_has_too_much_waiting(ix)) /* writers outrun the refresher: they do its work */
-        qd_index_refresh(ix, NULL);
     st = qd_prepare_init(&b.preparation, ix, ops, n, err);
     b.ordered = calloc(n, sizeof *b.ordered);
     b.records = calloc(n, sizeof *b.records);

@@ -228,7 +228,7 @@ typedef struct worker {
     node_fixture *f;
     int number;
     atomic_bool *stop;
-    int64_t last_version;
+    int succeeded;
 } worker;
 
 /* Every thread counts the same document up with if_seq_no: what succeeds must be seen by the next read. */
@@ -294,6 +294,52 @@ static void test_write__many_threads_and_refreshes__lose_no_update(void **state)
     fixture_deinit(&f);
 }
 
+/* ---- a log that is small for what is written ---- */
+
+#define LARGE_BYTES  ((size_t)3500 << 10)
+#define LARGE_ROUNDS 4
+#define WRITERS      12
+
+static void *write_large(void *arg)
+{
+    worker *w = arg;
+    char *source = malloc(LARGE_BYTES);
+    memset(source, 'x', LARGE_BYTES);
+    memcpy(source, "{\"s\":\"", 6);
+    memcpy(source + LARGE_BYTES - 2, "\"}", 2);
+    for (int i = 0; i < LARGE_ROUNDS; i++) {
+        qd_op op = {.type = QD_OP_INDEX, .source = {source, LARGE_BYTES}, .if_seq_no = QD_SEQ_ANY, .if_primary_term = QD_SEQ_ANY};
+        qd_error err = QD_ERROR_INIT;
+        w->succeeded += qd_index_write(w->f->index, &op, 1, &err) == QD_OK && op.status == QD_OK;
+    }
+    free(source);
+    return NULL;
+}
+
+static void test_write__more_at_once_than_the_log_holds__waits_for_room(void **state)
+{
+    (void)state;
+    node_fixture f;
+    pthread_t threads[WRITERS];
+    worker workers[WRITERS];
+    fixture_init(&f);
+    f.options.max_log_bytes = (size_t)16 << 20;
+    fixture_reopen(&f);
+    fixture_create(&f, "{\"mappings\":{\"dynamic\":false}}");
+    for (int i = 0; i < WRITERS; i++) {
+        workers[i] = (worker){&f, i, NULL, 0};
+        pthread_create(&threads[i], NULL, write_large, &workers[i]);
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(workers[i].succeeded, LARGE_ROUNDS);
+    }
+    assert_string_equal(f.log, "");
+    fixture_refresh(&f);
+    assert_int_equal(fixture_live_docs(&f), WRITERS * LARGE_ROUNDS);
+    fixture_deinit(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_refresh__by_interval__happens_by_itself),
         cmocka_unit_test(test_stats__count_what_was_done),
         cmocka_unit_test(test_write__many_threads_and_refreshes__lose_no_update),
+        cmocka_unit_test(test_write__more_at_once_than_the_log_holds__waits_for_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
