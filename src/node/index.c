@@ -224,9 +224,6 @@ void qd_index_count_search(qd_index *ix, int64_t ns)
 void qd_index_stats_get(qd_index *ix, qd_index_stats *out)
 {
     qd_searcher *s = qd_index_searcher(ix);
-    pthread_mutex_lock(&ix->write_mutex);
-    int64_t max_seq_no = ix->next_seq_no - 1;
-    pthread_mutex_unlock(&ix->write_mutex);
     *out = (qd_index_stats){
         .docs = qd_searcher_live_docs(s),
         .segments = qd_searcher_segments(s),
@@ -237,7 +234,7 @@ void qd_index_stats_get(qd_index *ix, qd_index_stats *out)
         .refresh_total = atomic_load(&ix->counters.refreshes),
         .search_total = atomic_load(&ix->counters.searches),
         .search_ns = atomic_load(&ix->counters.search_ns),
-        .max_seq_no = max_seq_no,
+        .max_seq_no = qd_index_applied(ix), /* not under write_mutex: who asks must not wait for a mapping that grows */
     };
     qd_searcher_unref(s);
 }

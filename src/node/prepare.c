@@ -175,6 +175,8 @@ qd_status qd_prepare_lookups(qd_preparation *p, qd_error *err)
             st = qd_searcher_find(s, p->ops[i].result_id, &p->prepared[i].found, err);
     }
     qd_searcher_unref(p->searcher);
-    p->searcher = s;
+    p->searcher = st == QD_OK ? s : NULL; /* half of them would pass for documents that are not there */
+    if (st != QD_OK)
+        qd_searcher_unref(s);
     return st;
 }
