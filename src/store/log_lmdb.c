@@ -13,7 +13,7 @@
 #include "store/lmdb_env.h"
 
 #define TURN_MAX_BYTES ((size_t)64 << 20) /* of records, but at least one batch */
-#define TURN_MAX_TRIMS 1024               /* records forgotten per turn: appenders wait no longer than this takes */
+#define TURN_MAX_TRIMS 8192               /* records forgotten per turn: fewer fsyncs, some 10 ms that appenders wait */
 
 /* A batch's status while it is queued: its waiter may then take a turn. In a turn it is QD_OK until the outcome is
  * known. */
