@@ -26,16 +26,26 @@ static size_t leave_encoded(void *cls, struct MHD_Connection *connection, char *
     return strlen(text);
 }
 
-static void set_no_delay(void *cls, struct MHD_Connection *connection, void **context,
-                         enum MHD_ConnectionNotificationCode code)
+/* Each connection is watched from its start to its end; what it is watched with is its context. */
+static void connection_changed(void *cls, struct MHD_Connection *connection, void **context,
+                               enum MHD_ConnectionNotificationCode code)
 {
-    (void)cls, (void)context;
-    if (code != MHD_CONNECTION_NOTIFY_STARTED)
+    qd_server *s = cls;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (*context)
+            qd_watch_remove(s->watch, *context);
+        free(*context);
+        *context = NULL;
         return;
+    }
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     int on = 1;
-    if (info)
-        setsockopt(info->connect_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (!info)
+        return;
+    setsockopt(info->connect_fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    *context = calloc(1, sizeof(qd_watched));
+    if (*context)
+        qd_watch_add_connection(s->watch, *context, info->connect_fd);
 }
 
 /* ---- listening --------------------------------------------------------------------------------------------------- */
@@ -101,7 +111,7 @@ static qd_status start_daemon(qd_server *s, qd_error *err)
                          MHD_OPTION_THREAD_POOL_SIZE, pool, MHD_OPTION_CONNECTION_LIMIT, s->options.max_connections,
                          MHD_OPTION_CONNECTION_TIMEOUT, s->options.idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                          CONNECTION_MEMORY_BYTES, MHD_OPTION_NOTIFY_COMPLETED, qd_exchange_close, s,
-                         MHD_OPTION_NOTIFY_CONNECTION, set_no_delay, NULL, MHD_OPTION_URI_LOG_CALLBACK,
+                         MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s, MHD_OPTION_URI_LOG_CALLBACK,
                          qd_exchange_open, s, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_END);
     if (s->daemon)
         return QD_OK;

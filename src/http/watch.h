@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Notices clients that go away while their request is being worked on: libmicrohttpd does not look at suspended
- * connections, so one thread polls their sockets every 50 ms and sets the request's `canceled`. While nothing runs it
- * sleeps. Lock order: the watch's mutex is innermost; the only call under it is a poll(2) that does not wait. */
+ * Notices clients that go away where libmicrohttpd does not. One thread, asleep while there are no connections:
+ *  - work: libmicrohttpd does not look at suspended connections. Their sockets are polled every 50 ms, and `canceled`
+ * of the request is set.
+ *  - connections: libmicrohttpd's edge-triggered epoll misses an end of stream that arrives together with the last
+ *    bytes of an unfinished request, and would keep the connection until it times out. All sockets are polled every
+ *    second; one whose client has been gone for two looks, with no request at work, is shut down, which
+ *    libmicrohttpd notices.
+ * Lock order: the watch's mutex is innermost; the only calls under it are poll(2) without waiting and shutdown(2). */
 #ifndef QD_HTTP_WATCH_H
 #define QD_HTTP_WATCH_H
 
-#include "base/error.h"
-
+#include <stdatomic.h>
 #include <stdbool.h>
+
+#include "base/error.h"
 
 typedef struct qd_watch qd_watch;
 
@@ -16,17 +22,20 @@ typedef struct qd_watch qd_watch;
 typedef struct qd_watched {
     struct qd_watched *next, *previous;
     int socket;
-    volatile bool *canceled;
+    volatile bool *canceled; /* work */
+    atomic_bool is_busy;     /* connections: a whole request is there and its answer not sent yet; set by the owner */
+    bool was_gone;           /* connections: at the last look */
 } qd_watched;
 
 qd_status qd_watch_new(qd_watch **out, qd_error *err);
 /* Nothing may be watched any more. */
 void qd_watch_free(qd_watch *w);
 /* `item` is kept until qd_watch_remove, the socket must stay open until then. Threads: any. */
-void qd_watch_add(qd_watch *w, qd_watched *item, int socket, volatile bool *canceled);
+void qd_watch_add_work(qd_watch *w, qd_watched *item, int socket, volatile bool *canceled);
+void qd_watch_add_connection(qd_watch *w, qd_watched *item, int socket);
 /* Legal for an item that was never added. */
 void qd_watch_remove(qd_watch *w, qd_watched *item);
-/* Cancels all that is watched now. */
+/* Cancels all work that is watched now. */
 void qd_watch_cancel_all(qd_watch *w);
 
 #endif

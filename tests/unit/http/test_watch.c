@@ -33,8 +33,8 @@ static void test_peer_closes__canceled(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, a), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, b), 0);
     assert_status_ok(qd_watch_new(&w, &err), &err);
-    qd_watch_add(w, &first, a[0], &first_gone);
-    qd_watch_add(w, &second, b[0], &second_gone);
+    qd_watch_add_work(w, &first, a[0], &first_gone);
+    qd_watch_add_work(w, &second, b[0], &second_gone);
     assert_int_equal(write(b[1], "x", 1), 1); /* data to read is no reason */
     close(a[1]);
     assert_true(becomes_set(&first_gone));
@@ -50,8 +50,49 @@ static void test_peer_closes__canceled(void **state)
     close(b[1]);
 }
 
+/* Does the peer of a socket that was shut down see its end? At most five seconds. */
+static bool reaches_end(int socket)
+{
+    char byte;
+    struct timeval patience = {5, 0};
+    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    return read(socket, &byte, 1) == 0;
+}
+
+static void test_connection_of_a_client_that_left__shut_down_unless_busy(void **state)
+{
+    (void)state;
+    int dead[2], busy[2], open[2];
+    qd_error err = QD_ERROR_INIT;
+    qd_watch *w = NULL;
+    qd_watched of_dead = {0}, of_busy = {0}, of_open = {0};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, dead), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, busy), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, open), 0);
+    assert_status_ok(qd_watch_new(&w, &err), &err);
+    atomic_store(&of_busy.is_busy, true);
+    qd_watch_add_connection(w, &of_dead, dead[0]);
+    qd_watch_add_connection(w, &of_busy, busy[0]);
+    qd_watch_add_connection(w, &of_open, open[0]);
+    shutdown(dead[1], SHUT_WR);
+    shutdown(busy[1], SHUT_WR);
+    assert_true(reaches_end(dead[1]));
+    assert_int_equal(write(busy[0], "x", 1), 1);
+    assert_int_equal(write(open[0], "x", 1), 1);
+    qd_watch_remove(w, &of_dead);
+    qd_watch_remove(w, &of_busy);
+    qd_watch_remove(w, &of_open);
+    qd_watch_free(w);
+    for (int i = 0; i < 2; i++) {
+        close(dead[i]);
+        close(busy[i]);
+        close(open[i]);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_peer_closes__canceled)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_peer_closes__canceled),
+                                       cmocka_unit_test(test_connection_of_a_client_that_left__shut_down_unless_busy)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
