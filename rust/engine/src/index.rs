@@ -8,11 +8,11 @@
 use std::ffi::{c_char, c_int};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tantivy::directory::{Directory, MmapDirectory};
 use tantivy::indexer::IndexWriterOptions;
-use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Term};
+use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, Term};
 
 use crate::bm25::FieldStats;
 use crate::decoded::DecodedColumns;
@@ -69,7 +69,7 @@ pub struct QeIndex {
     /// `None` after a failed reopening: nothing more can be done with the index.
     state: Mutex<Option<Opened>>,
     /// A copy of the state's, under a lock of its own: nobody holds it while writing, committing or merging.
-    view: RwLock<View>,
+    view: Mutex<View>,
     pub stats: Arc<FieldStats>,
     pub decoded: Arc<DecodedColumns>,
     pub seq_nos: Arc<SeqNos>,
@@ -82,12 +82,16 @@ impl QeIndex {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn view(&self) -> View {
-        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// A snapshot of the last commit. One at a time: of two threads that reload, the slower would bring an older one
+    /// back.
+    pub fn snapshot(&self) -> Result<(Searcher, Arc<Vec<FieldInfo>>)> {
+        let view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        view.reader.reload()?;
+        Ok((view.reader.searcher(), Arc::clone(&view.fields)))
     }
 
     pub fn set_view(&self, view: View) {
-        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+        *self.view.lock().unwrap_or_else(PoisonError::into_inner) = view;
     }
 
     pub fn with<T>(&self, body: impl FnOnce(&mut Opened) -> Result<T>) -> Result<T> {
@@ -187,7 +191,7 @@ pub extern "C" fn qe_index_open(
         let seq_nos = Arc::new(SeqNos::default());
         let opened = open_dir(&dir, &options, &seq_nos)?;
         let n = opened.view.fields.len();
-        let view = RwLock::new(opened.view.clone());
+        let view = Mutex::new(opened.view.clone());
         let index = Box::new(QeIndex {
             dir,
             options,

@@ -14,7 +14,7 @@ use crate::bm25::FieldStats;
 use crate::decoded::DecodedColumns;
 use crate::error::{Failure, QeError, Result, guard, guard_or};
 use crate::ffi;
-use crate::index::{QeIndex, View};
+use crate::index::QeIndex;
 use crate::schema::{self, FieldInfo};
 
 pub struct QeSearcher {
@@ -36,9 +36,7 @@ pub struct OwnColumns {
 
 impl QeSearcher {
     fn open(index: &QeIndex) -> Result<QeSearcher> {
-        let View { reader, fields } = index.view();
-        reader.reload()?;
-        let searcher = reader.searcher();
+        let (searcher, fields) = index.snapshot()?;
         let mut order = Vec::new();
         for (ord, reader) in searcher.segment_readers().iter().enumerate() {
             order.push((index.seq_nos.of_reader(reader)?, ord as u32));

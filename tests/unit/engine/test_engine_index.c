@@ -141,31 +141,39 @@ static void test_searcher__index_closed__still_answers(void **state)
     assert_string_equal(fixture_id(f, 0, 99), "d99");
 }
 
-/* One of two readers: snapshots, searches and reads until the writer is done. */
+/* One of two readers: snapshots and searches until all is there. cmocka's checks work in the main thread only, so it
+ * returns what went wrong, or NULL. */
 static void *read_along(void *arg)
 {
+    static char failure[600];
     fixture *f = arg;
     const qe_term word = {.kind = QE_TEXT, .s = "word", .n = 4};
     hits *h = calloc(1, sizeof *h);
     uint64_t last = 0;
+    int rc = QE_OK;
 
-    while (last < 3000) {
-        qe_error err;
+    while (rc == QE_OK && last < 3000) {
+        qe_error err = {0};
         qe_searcher *s = NULL;
         qe_weight *w = NULL;
         h->n = 0;
-        assert_qe_ok(qe_searcher_new(f->index, &s, &err), &err);
-        assert_qe_ok(qe_weight_new(s, qe_query_term(s, BODY, &word), true, &w, &err), &err);
-        for (size_t i = 0; i < qe_searcher_segments(s); i++)
-            assert_qe_ok(qe_weight_run(w, i, fixture_collect, h, &err), &err);
-        assert_int_equal(h->n, qe_searcher_live_docs(s));
-        assert_true(h->n >= last);
+        rc = qe_searcher_new(f->index, &s, &err);
+        if (rc == QE_OK)
+            rc = qe_weight_new(s, qe_query_term(s, BODY, &word), true, &w, &err);
+        for (size_t i = 0; rc == QE_OK && i < qe_searcher_segments(s); i++)
+            rc = qe_weight_run(w, i, fixture_collect, h, &err);
+        if (rc != QE_OK) {
+            snprintf(failure, sizeof failure, "%s", err.message);
+        } else if (h->n != qe_searcher_live_docs(s) || h->n < last) {
+            snprintf(failure, sizeof failure, "%zu hits after %llu", h->n, (unsigned long long)last);
+            rc = QE_ECORRUPT;
+        }
         last = h->n;
         qe_weight_free(w);
         qe_searcher_free(s);
     }
     free(h);
-    return NULL;
+    return rc == QE_OK ? NULL : failure;
 }
 
 static void test_searcher__while_writing__sees_whole_commits(void **state)
@@ -181,8 +189,12 @@ static void test_searcher__while_writing__sees_whole_commits(void **state)
         assert_qe_ok(qe_index_commit(f->index, (uint64_t)f->next_seq_no, &f->err), &f->err);
     }
     assert_qe_ok(qe_index_force_merge(f->index, 1, &f->err), &f->err);
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(pthread_join(readers[i], NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        void *failure = NULL;
+        assert_int_equal(pthread_join(readers[i], &failure), 0);
+        if (failure)
+            fail_msg("%s", (char *)failure);
+    }
 }
 
 static void test_handles__null__freed(void **state)
