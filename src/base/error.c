@@ -78,6 +78,21 @@ static void trim_to_character(char *text)
     }
 }
 
+/* A message quotes what it was given, which may be no UTF-8 or cut inside a character. The message itself is text. */
+static void mend_characters(char *text)
+{
+    size_t left = strlen(text);
+    while (left > 0) {
+        size_t n = qd_str_utf8_length(text, left);
+        if (n == 0) {
+            *text = '?';
+            n = 1;
+        }
+        text += n;
+        left -= n;
+    }
+}
+
 static void format(char *out, size_t size, const char *fmt, va_list args)
 {
     int n = vsnprintf(out, size, fmt, args);
@@ -85,6 +100,7 @@ static void format(char *out, size_t size, const char *fmt, va_list args)
         out[0] = '\0';
     else if ((size_t)n >= size)
         trim_to_character(out);
+    mend_characters(out);
 }
 
 static qd_status fill(qd_error *err, qd_status code, const char *field, const char *fmt, va_list args)

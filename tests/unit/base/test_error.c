@@ -176,9 +176,22 @@ static void test_version__is_the_headers(void **state)
     assert_string_equal(qd_version(), QD_VERSION_STRING);
 }
 
+static void test_fail__quotes_bytes_that_are_no_text__message_is_utf8(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    qd_fail(&err, QD_EPARSE, "near %s.", "a\xff\xe4\xb8z");
+    assert_string_equal(err.message, "near a???z.");
+    qd_fail(&err, QD_EPARSE, "near %.*s.", 4, "ab\xe4\xb8\xad");
+    assert_string_equal(err.message, "near ab??.");
+    qd_fail(&err, QD_EPARSE, "near '%s'", "\xe4\xb8\xad\xf0\x9f\xa7\xb9");
+    assert_string_equal(err.message, "near '\xe4\xb8\xad\xf0\x9f\xa7\xb9'");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fail__quotes_bytes_that_are_no_text__message_is_utf8),
         cmocka_unit_test(test_table__every_code__has_its_own_row),
         cmocka_unit_test(test_table__codes_of_the_functions_api__have_their_http_status),
         cmocka_unit_test(test_describe__unknown_code__gives_the_internal_row),
