@@ -204,10 +204,23 @@ static bool has_control(const char *name)
     return false;
 }
 
+/* Is a part between dots there and nothing but spaces? Parts are written as objects, each of which has a name of its own. */
+static bool has_blank_part(const char *name)
+{
+    for (;;) {
+        size_t spaces = strspn(name, " \t"), n = strcspn(name, ".");
+        if (n > 0 && spaces == n)
+            return true;
+        if (!name[n])
+            return false;
+        name += n + 1;
+    }
+}
+
 static qd_status check_name(const merger *g, const char *name, qd_error *err)
 {
     size_t n = strlen(name);
-    if (n == 0 || strspn(name, " \t") == n)
+    if (n == 0 || has_blank_part(name))
         return qd_fail(err, QD_EMAPPING, "field name cannot be an empty string or only whitespace (in [%s])", g->path);
     if (has_control(name))
         return qd_fail(err, QD_EMAPPING, "a field name must not contain control characters (in [%s])",

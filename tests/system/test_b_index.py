@@ -173,6 +173,16 @@ def test_dynamic__types_by_value(api, index):
     assert api.ids(index, {"match": {"o.deep.x": "Y"}}) == ["1"]
 
 
+@pytest.mark.parametrize("source", [
+    '{"": 1}', '{" ": 1}', '{"a. .b": 1}', '{"a": {" ": 1}}', '{"a..b": 1}', '{".a": 1}', '{"a.": 1}',
+    '{"%s": 1}' % ".".join("a" * 30), '{"%s": 1}' % ("a" * 5000), '{"a\\u0000b": 1}', '{"_id": 1}',
+])
+def test_dynamic__bad_name__is_refused(api, index, source):
+    answer = api.put("/%s/_doc/1" % index, source)
+    assert answer.status == 400 and answer.error["type"] in ("mapper_parsing_exception", "parsing_exception"), answer
+    assert api.ok("GET", "/%s/_mapping" % index)[index]["mappings"].get("properties", {}) == {}
+
+
 def test_dynamic__later_documents_bring_fields(api, index):
     for i in range(20):
         api.ok("PUT", "/%s/_doc/%d" % (index, i), {"field%d" % i: i})
