@@ -71,12 +71,29 @@ static bool skip_value(qd_scan *s)
 
 bool qd_scan_enter(qd_str value, qd_scan *out)
 {
-    qd_scan s = {value.p, value.p + value.n};
+    qd_scan s = {value.p, value.p + value.n, false};
     skip_space(&s);
     if (s.p >= s.end || (*s.p != '{' && *s.p != '['))
         return false;
+    s.in_object = *s.p == '{';
     s.p++;
     *out = s;
+    return true;
+}
+
+/* "key": with its quotes, and what stands before the value. */
+static bool next_key(qd_scan *s, qd_str *raw_key)
+{
+    const char *start = s->p;
+    if (s->p >= s->end || *s->p != '"' || !skip_string(s))
+        return false;
+    qd_str key = {start, (size_t)(s->p - start)};
+    skip_space(s);
+    if (s->p >= s->end || *s->p != ':')
+        return false;
+    s->p++;
+    skip_space(s);
+    *raw_key = key;
     return true;
 }
 
@@ -91,21 +108,13 @@ bool qd_scan_next(qd_scan *s, qd_scan_item *item)
         skip_space(s);
         item->index++;
     }
+    if (s->in_object && !next_key(s, &item->raw_key))
+        return false;
     const char *start = s->p;
     if (!skip_value(s))
         return false;
-    qd_str token = {start, (size_t)(s->p - start)};
+    item->value = (qd_str){start, (size_t)(s->p - start)};
     skip_space(s);
-    if (s->p < s->end && *s->p == ':') {
-        s->p++;
-        skip_space(s);
-        start = s->p;
-        if (!skip_value(s))
-            return false;
-        item->raw_key = token;
-        token = (qd_str){start, (size_t)(s->p - start)};
-    }
-    item->value = token;
     return true;
 }
 

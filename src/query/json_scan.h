@@ -11,6 +11,7 @@
 
 typedef struct qd_scan {
     const char *p, *end;
+    bool in_object; /* every item has a key then, else none */
 } qd_scan;
 
 /* A member (key set) or an element (key empty) of a container. */
