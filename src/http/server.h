@@ -3,7 +3,7 @@
  * The server: libmicrohttpd's threads move bytes, bounded pools work (DESIGN 8). A request is collected, its connection
  * suspended, a pool runs the handler, the connection resumed with the answer.
  *   uri.c, request.c  the request taken apart         router.c, routes.c  which handler
- *   exchange.c        one request on its connection   server.c            start, stop, pools
+ *   exchange*.c       one request on its connection   server.c            start, stop, pools
  *   watch.c           clients that go away            api_*.c             the handlers
  * Bounds: size of one body, bytes of all bodies, connections, queue of each pool; past them 413 or 429, before memory
  * runs out. Lock order: none is held while a handler runs. */

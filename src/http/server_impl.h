@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What server.c and exchange.c share; for these two files only. */
+ * What server.c, exchange.c and exchange_check.c share; for these files only. */
 #ifndef QD_HTTP_SERVER_IMPL_H
 #define QD_HTTP_SERVER_IMPL_H
 
