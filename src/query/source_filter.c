@@ -51,7 +51,7 @@ static bool filter_object(filter *f, qd_str object, bool is_included, unsigned d
     size_t start = f->out->n, path_n = f->path.n, kept = 0;
     qd_scan scan;
     qd_scan_item item = {0};
-    if (!qd_scan_enter(object, &scan))
+    if (!qd_scan_enter(object, &scan) || !scan.in_object)
         return false;
     qd_buf_add_char(f->out, '{');
     while (qd_scan_next(&scan, &item)) {
