@@ -27,16 +27,24 @@ typedef struct job {
     pthread_cond_t helper_left;
 } job;
 
+/* Idle workers are a stack: the one that worked last is woken first, its caches and its memory still warm. */
+typedef struct worker {
+    struct qd_pool *pool;
+    pthread_t thread;
+    pthread_cond_t wake;
+    struct worker *next_idle;
+    bool is_idle;
+} worker;
+
 struct qd_pool {
     pthread_mutex_t mutex;
-    pthread_cond_t work;
     task *queue; /* a ring of `max_queued` */
     unsigned max_queued, first, queued;
     job *jobs;
-    unsigned idle;
+    worker *idle_top;
     bool is_closing;
-    unsigned thread_count;
-    pthread_t *threads;
+    unsigned thread_count, worker_count; /* threads that run; workers that are made */
+    worker *workers;
     char name[12]; /* the kernel keeps 15 characters: name-NNN */
 };
 
@@ -69,9 +77,30 @@ static void help(qd_pool *p, job *j)
         pthread_cond_signal(&j->helper_left);
 }
 
-static void *worker(void *arg)
+/* Takes the worker that went idle last off the stack; NULL when all are busy. To be signalled by the caller. */
+static worker *pop_idle(qd_pool *p)
 {
-    qd_pool *p = arg;
+    worker *w = p->idle_top;
+    if (w) {
+        p->idle_top = w->next_idle;
+        w->is_idle = false;
+    }
+    return w;
+}
+
+static void go_idle(qd_pool *p, worker *w)
+{
+    w->next_idle = p->idle_top;
+    p->idle_top = w;
+    w->is_idle = true;
+    while (w->is_idle)
+        pthread_cond_wait(&w->wake, &p->mutex);
+}
+
+static void *run(void *arg)
+{
+    worker *w = arg;
+    qd_pool *p = w->pool;
     pthread_mutex_lock(&p->mutex);
     for (;;) {
         job *j = NULL;
@@ -87,9 +116,7 @@ static void *worker(void *arg)
         } else if (p->is_closing) {
             break;
         } else {
-            p->idle++;
-            pthread_cond_wait(&p->work, &p->mutex);
-            p->idle--;
+            go_idle(p, w);
         }
     }
     pthread_mutex_unlock(&p->mutex);
@@ -114,13 +141,13 @@ static qd_status start_threads(qd_pool *p, unsigned threads, qd_error *err)
     int failed = 0;
     block_process_signals(&before);
     for (unsigned i = 0; i < threads && !failed; i++) {
-        failed = pthread_create(&p->threads[i], NULL, worker, p);
+        failed = pthread_create(&p->workers[i].thread, NULL, run, &p->workers[i]);
         if (failed)
             break;
         p->thread_count++;
         char name[16];
         snprintf(name, sizeof name, "%s-%u", p->name, i % 1000);
-        pthread_setname_np(p->threads[i], name);
+        pthread_setname_np(p->workers[i].thread, name);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!failed)
@@ -139,12 +166,16 @@ qd_status qd_pool_new(const char *name, unsigned threads, unsigned max_queued, q
     if (!p)
         return qd_fail_nomem(err);
     pthread_mutex_init(&p->mutex, NULL);
-    pthread_cond_init(&p->work, NULL);
     snprintf(p->name, sizeof p->name, "%s", name);
     p->max_queued = max_queued;
     p->queue = calloc(max_queued, sizeof *p->queue);
-    p->threads = calloc(threads, sizeof *p->threads);
-    qd_status status = p->queue && p->threads ? start_threads(p, threads, err) : qd_fail_nomem(err);
+    p->workers = calloc(threads, sizeof *p->workers);
+    for (unsigned i = 0; p->workers && i < threads; i++) {
+        p->workers[i].pool = p;
+        pthread_cond_init(&p->workers[i].wake, NULL);
+        p->worker_count++;
+    }
+    qd_status status = p->queue && p->workers ? start_threads(p, threads, err) : qd_fail_nomem(err);
     if (status != QD_OK) {
         qd_pool_free(p);
         return status;
@@ -159,29 +190,33 @@ void qd_pool_free(qd_pool *p)
         return;
     pthread_mutex_lock(&p->mutex);
     p->is_closing = true;
-    pthread_cond_broadcast(&p->work);
+    for (worker *w; (w = pop_idle(p)) != NULL;)
+        pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&p->mutex);
     for (unsigned i = 0; i < p->thread_count; i++)
-        pthread_join(p->threads[i], NULL);
-    pthread_cond_destroy(&p->work);
+        pthread_join(p->workers[i].thread, NULL);
+    for (unsigned i = 0; i < p->worker_count; i++)
+        pthread_cond_destroy(&p->workers[i].wake);
     pthread_mutex_destroy(&p->mutex);
-    free(p->threads);
+    free(p->workers);
     free(p->queue);
     free(p);
 }
 
 qd_status qd_pool_submit(qd_pool *p, qd_task_fn *fn, void *arg)
 {
+    worker *w = NULL;
     pthread_mutex_lock(&p->mutex);
     bool has_room = !p->is_closing && p->queued < p->max_queued;
     if (has_room) {
         p->queue[(p->first + p->queued) % p->max_queued] = (task){fn, arg};
         p->queued++;
+        w = pop_idle(p);
     }
     pthread_mutex_unlock(&p->mutex);
     /* Without the mutex: the woken worker would only wait for it. */
-    if (has_room)
-        pthread_cond_signal(&p->work);
+    if (w)
+        pthread_cond_signal(&w->wake);
     return has_room ? QD_OK : QD_EBUSY;
 }
 
@@ -204,9 +239,9 @@ static void publish(qd_pool *p, job *j)
     pthread_mutex_lock(&p->mutex);
     j->next = p->jobs;
     p->jobs = j;
-    size_t wanted = j->n - 1 < p->idle ? j->n - 1 : p->idle;
-    for (size_t i = 0; i < wanted; i++)
-        pthread_cond_signal(&p->work);
+    worker *w;
+    for (size_t i = 1; i < j->n && (w = pop_idle(p)) != NULL; i++)
+        pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&p->mutex);
 }
 
