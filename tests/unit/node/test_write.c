@@ -190,6 +190,35 @@ static void test_refresh__by_interval__happens_by_itself(void **state)
     fixture_deinit(&f);
 }
 
+/* What waits for a refresh is bounded even where refreshing is turned off. */
+static void test_refresh__much_waiting__is_forced(void **state)
+{
+    (void)state;
+    node_fixture f;
+    qd_index_stats stats;
+    size_t n = (size_t)1 << 20;
+    fixture_init(&f);
+    f.options.max_log_bytes = (size_t)16 << 20; /* an eighth of it is much */
+    fixture_reopen(&f);
+    fixture_create(&f, "{\"mappings\":{\"dynamic\":false}}");
+    char *source = malloc(n + 16);
+    int start = sprintf(source, "{\"x\":\"");
+    memset(source + start, 'x', n);
+    strcpy(source + (size_t)start + n, "\"}");
+    for (int i = 0; i < 32; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "%d", i);
+        fixture_put(&f, id, source);
+    }
+    qd_index_stats_get(f.index, &stats);
+    assert_true(stats.refresh_total >= 4);
+    qd_op op = {.type = QD_OP_INDEX, .source = {source, (size_t)5 << 20}, .if_seq_no = QD_SEQ_ANY, .if_primary_term = QD_SEQ_ANY};
+    qd_error err = QD_ERROR_INIT;
+    assert_int_equal(qd_index_write(f.index, &op, 1, &err), QD_ETOOLARGE); /* its length is looked at before its bytes */
+    free(source);
+    fixture_deinit(&f);
+}
+
 static void test_stats__count_what_was_done(void **state)
 {
     (void)state;
@@ -222,7 +251,7 @@ static void test_stats__count_what_was_done(void **state)
 /* ---- many threads ---- */
 
 #define THREADS 4
-#define ROUNDS  150
+#define ROUNDS  50
 
 typedef struct worker {
     node_fixture *f;
@@ -350,6 +379,7 @@ int main(void)
         cmocka_unit_test(test_write__bad_operations__are_refused_each),
         cmocka_unit_test(test_get__before_and_after_refresh__is_realtime),
         cmocka_unit_test(test_refresh__by_interval__happens_by_itself),
+        cmocka_unit_test(test_refresh__much_waiting__is_forced),
         cmocka_unit_test(test_stats__count_what_was_done),
         cmocka_unit_test(test_write__many_threads_and_refreshes__lose_no_update),
         cmocka_unit_test(test_write__more_at_once_than_the_log_holds__waits_for_room),
