@@ -103,7 +103,7 @@ void qe_doc_add_f64(qe_doc *doc, uint32_t field, double v);
 void qe_doc_add_bool(qe_doc *doc, uint32_t field, bool v);
 
 /* Adds a document (taken) with its own fields. Blocks while the indexing queue is full. Field ids are checked here.
- * Threads: one writer at a time (add, delete, commit, extend, merge are serialized by the caller). */
+ * Threads: one writer at a time (add, delete, commit, extend are serialized by the caller). */
 int qe_index_add(qe_index *index, qe_doc *doc, const char *id, size_t id_len, int64_t seq_no, int64_t version,
                  const char *source, size_t source_len, qe_error *err);
 /* Deletes every document with that id that was added before this call. */
@@ -113,8 +113,12 @@ int qe_index_delete(qe_index *index, const char *id, size_t id_len, qe_error *er
 int qe_index_commit(qe_index *index, uint64_t payload, qe_error *err);
 /* The last commit's payload; UINT64_MAX when there was none. */
 uint64_t qe_index_payload(const qe_index *index);
-/* Merges down to at most `max_segments` (>= 1) and waits. */
+/* Merges what is committed down to at most `max_segments` (>= 1) and waits. Beside the other calls: it holds nobody up,
+ * and segments that come meanwhile are not its business. */
 int qe_index_force_merge(qe_index *index, uint32_t max_segments, qe_error *err);
+/* Lets go of the writer's threads and buffers (some 3 MB) until something is written again. `*is_resting` false: not now,
+ * since a merge runs or something is not committed. Serialized like a write. */
+int qe_index_rest(qe_index *index, bool *is_resting, qe_error *err);
 
 /* ---- searching -------------------------------------------------------------------------------------------------- */
 

@@ -70,10 +70,9 @@ fn grow(index: &Index, schema: Schema, dir: &Path) -> Result<()> {
 /// Everything durable and at rest, the writer gone, its lock released.
 fn close_for_growth(mut opened: Opened, payload: u64) -> Result<Index> {
     let committed = index::commit(&mut opened, payload);
-    opened.merger.wait();
-    opened.writer.wait_merging_threads()?;
+    let closed = opened.close()?;
     committed?;
-    Ok(opened.index)
+    Ok(closed)
 }
 
 #[unsafe(no_mangle)]

@@ -9,10 +9,12 @@ use std::ffi::{c_char, c_int};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
+use std::time::Duration;
 
-use tantivy::directory::{Directory, MmapDirectory};
+use tantivy::directory::{Directory, DirectoryLock, Lock, MmapDirectory};
 use tantivy::indexer::IndexWriterOptions;
-use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, Term};
+use tantivy::{Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TantivyError, Term};
 
 use crate::bm25::FieldStats;
 use crate::decoded::DecodedColumns;
@@ -25,6 +27,12 @@ use crate::schema::{self, FieldInfo, QeFieldDef};
 const MIN_WRITER_MEMORY: usize = 15 << 20;
 const MAX_WRITER_MEMORY: usize = 4_000_000_000;
 const MERGE_THREADS: usize = 2;
+/// How often a forced merge looks whether it is done; the lock is free in between.
+const MERGE_POLL: Duration = Duration::from_millis(5);
+/// A commit drops a segment when its last document was deleted, and a merge that has it under way fails then.
+const MERGE_ATTEMPTS: usize = 5;
+/// Held while an index is open. Tantivy's own lock comes and goes with its writer.
+const LOCK_FILE: &str = ".quidditch.lock";
 const DEFAULT_SEGMENTS_PER_LEVEL: u32 = 8;
 const STORE_CACHE_BLOCKS: usize = 64;
 /// Longer terms do not fit Tantivy's dictionary.
@@ -51,9 +59,55 @@ impl QeIndexOptions {
 pub struct Opened {
     pub index: Index,
     pub view: View,
-    pub writer: IndexWriter,
     pub payload: u64,
-    pub merger: Merger,
+    options: QeIndexOptions,
+    /// There while something is written: its threads and buffers are too dear for an index that rests.
+    writer: Option<IndexWriter>,
+    /// Something was added or deleted since the last commit.
+    is_changed: bool,
+    merger: Merger,
+}
+
+impl Opened {
+    fn writer(&mut self) -> Result<&mut IndexWriter> {
+        if self.writer.is_none() {
+            let memory = self.options.writer_memory_bytes.clamp(MIN_WRITER_MEMORY, MAX_WRITER_MEMORY);
+            let options = IndexWriterOptions::builder()
+                .num_worker_threads(1)
+                .num_merge_threads(MERGE_THREADS)
+                .memory_budget_per_thread(memory)
+                .build();
+            let writer = self.index.writer_with_options(options)?;
+            Merger::take_over(&writer);
+            self.writer = Some(writer);
+        }
+        self.writer.as_mut().ok_or_else(|| Failure::invalid("the index has no writer"))
+    }
+
+    /// A call of the merger that starts merges.
+    fn merge(&mut self, start: impl FnOnce(&mut Merger, &Index, &mut IndexWriter) -> Result<()>) -> Result<()> {
+        self.writer()?;
+        match &mut self.writer {
+            Some(writer) => start(&mut self.merger, &self.index, writer),
+            None => Ok(()),
+        }
+    }
+
+    /// False, and nothing is changed, while a merge runs or something is not committed.
+    fn rest(&mut self) -> Result<bool> {
+        if self.is_changed || self.merger.is_busy() {
+            return Ok(false);
+        }
+        self.writer.take().map_or(Ok(()), IndexWriter::wait_merging_threads)?;
+        Ok(true)
+    }
+
+    /// Waits for merges.
+    pub fn close(mut self) -> Result<Index> {
+        self.merger.wait();
+        self.writer.take().map_or(Ok(()), IndexWriter::wait_merging_threads)?;
+        Ok(self.index)
+    }
 }
 
 /// What a searcher is made from.
@@ -73,6 +127,7 @@ pub struct QeIndex {
     pub stats: Arc<FieldStats>,
     pub decoded: Arc<DecodedColumns>,
     pub seq_nos: Arc<SeqNos>,
+    _lock: DirectoryLock,
 }
 
 pub const NO_PAYLOAD: u64 = u64::MAX;
@@ -97,6 +152,14 @@ impl QeIndex {
     pub fn with<T>(&self, body: impl FnOnce(&mut Opened) -> Result<T>) -> Result<T> {
         body(self.lock().as_mut().ok_or_else(|| gone(&self.dir))?)
     }
+
+    /// Tries `step` again and again, with others in between, until it says true.
+    fn until(&self, mut step: impl FnMut(&mut Opened) -> Result<bool>) -> Result<()> {
+        while !self.with(&mut step)? {
+            sleep(MERGE_POLL);
+        }
+        Ok(())
+    }
 }
 
 pub fn gone(dir: &Path) -> Failure {
@@ -106,7 +169,7 @@ pub fn gone(dir: &Path) -> Failure {
     )
 }
 
-/// Opens reader and writer of an index directory.
+/// Opens an index directory. A writer comes with the first write.
 pub fn open_dir(dir: &Path, options: &QeIndexOptions, seq_nos: &Arc<SeqNos>) -> Result<Opened> {
     let mut index = Index::open(MmapDirectory::open(dir).map_err(tantivy::TantivyError::from)?)?;
     index.set_tokenizers(schema::tokenizers());
@@ -122,24 +185,22 @@ pub fn open_dir(dir: &Path, options: &QeIndexOptions, seq_nos: &Arc<SeqNos>) -> 
         .reload_policy(ReloadPolicy::Manual)
         .doc_store_cache_num_blocks(STORE_CACHE_BLOCKS)
         .try_into()?;
-    let writer: IndexWriter = index.writer_with_options(
-        IndexWriterOptions::builder()
-            .num_worker_threads(1)
-            .num_merge_threads(MERGE_THREADS)
-            .memory_budget_per_thread(options.writer_memory_bytes.clamp(MIN_WRITER_MEMORY, MAX_WRITER_MEMORY))
-            .build(),
-    )?;
-    let merger = Merger::take_over(&writer, options.merge_factor(), Arc::clone(seq_nos));
-    Ok(Opened { index, view: View { reader, fields }, writer, payload, merger })
+    let merger = Merger::new(options.merge_factor(), Arc::clone(seq_nos));
+    let view = View { reader, fields };
+    Ok(Opened { index, view, payload, options: *options, writer: None, is_changed: false, merger })
 }
 
 /// Commits; then starts the merges that the new segments call for.
 pub fn commit(opened: &mut Opened, payload: u64) -> Result<()> {
-    let mut prepared = opened.writer.prepare_commit()?;
+    let mut prepared = opened.writer()?.prepare_commit()?;
     prepared.set_payload(&payload.to_string());
     prepared.commit()?;
+    // Tantivy puts the new meta.json in place by a rename, which only this makes durable; the caller may now throw away
+    // the log of what was committed.
+    opened.index.directory().sync_directory()?;
     opened.payload = payload;
-    opened.merger.start_due(&opened.index, &mut opened.writer)
+    opened.is_changed = false;
+    opened.merge(Merger::start_due)
 }
 
 fn path_of(dir: *const c_char, len: usize) -> Result<PathBuf> {
@@ -188,6 +249,11 @@ pub extern "C" fn qe_index_open(
         let options = unsafe { options.as_ref() }
             .copied()
             .unwrap_or(QeIndexOptions { writer_memory_bytes: MIN_WRITER_MEMORY, merge_max_segments_per_level: 0 });
+        let lock = Lock { filepath: PathBuf::from(LOCK_FILE), is_blocking: false };
+        let lock = MmapDirectory::open(&dir)
+            .map_err(TantivyError::from)?
+            .acquire_lock(&lock)
+            .map_err(|e| TantivyError::LockFailure(e, None))?;
         let seq_nos = Arc::new(SeqNos::default());
         let opened = open_dir(&dir, &options, &seq_nos)?;
         let n = opened.view.fields.len();
@@ -200,6 +266,7 @@ pub extern "C" fn qe_index_open(
             stats: Arc::default(),
             decoded: Arc::default(),
             seq_nos,
+            _lock: lock,
         });
         unsafe {
             if let Some(count) = fields_in_index.as_mut() {
@@ -218,10 +285,9 @@ pub extern "C" fn qe_index_close(index: *mut QeIndex) {
             return;
         }
         let index = unsafe { Box::from_raw(index) };
-        if let Some(mut opened) = index.lock().take() {
-            opened.merger.wait();
+        if let Some(opened) = index.lock().take() {
             // Failing merges change nothing: the segments before the merge stay.
-            let _ = opened.writer.wait_merging_threads();
+            let _ = opened.close();
         }
     });
 }
@@ -251,7 +317,8 @@ pub extern "C" fn qe_index_add(
             doc.add_bytes(schema::SOURCE, source);
             doc.add_i64(schema::SEQ_NO_FIELD, seq_no);
             doc.add_i64(schema::VERSION_FIELD, version);
-            opened.writer.add_document(doc)?;
+            opened.is_changed = true;
+            opened.writer()?.add_document(doc)?;
             Ok(())
         })
     })
@@ -272,7 +339,8 @@ pub extern "C" fn qe_index_delete(index: *mut QeIndex, id: *const c_char, id_len
         let index = unsafe { &*index };
         let id = unsafe { id_bytes(id, id_len) }?;
         index.with(|opened| {
-            opened.writer.delete_term(Term::from_field_bytes(schema::ID, id));
+            opened.is_changed = true;
+            opened.writer()?.delete_term(Term::from_field_bytes(schema::ID, id));
             Ok(())
         })
     })
@@ -288,10 +356,39 @@ pub extern "C" fn qe_index_payload(index: *const QeIndex) -> u64 {
     guard_or(NO_PAYLOAD, || unsafe { &*index }.lock().as_ref().map_or(NO_PAYLOAD, |opened| opened.payload))
 }
 
+fn force_merge(index: &QeIndex, max_segments: usize) -> Result<()> {
+    index.until(|opened| {
+        let may_start = !opened.merger.is_busy();
+        if may_start {
+            opened.merge(|merger, index, writer| merger.start_forced(index, writer, max_segments))?;
+        }
+        Ok(may_start)
+    })?;
+    index.until(|opened| Ok(!opened.merger.is_forcing()))?;
+    index.with(|opened| opened.merger.take_failure())
+}
+
 #[unsafe(no_mangle)]
 pub extern "C" fn qe_index_force_merge(index: *mut QeIndex, max_segments: u32, err: *mut QeError) -> c_int {
     guard(err, || {
         let max_segments = (max_segments as usize).max(1);
-        unsafe { &*index }.with(|opened| opened.merger.force(&opened.index, &mut opened.writer, max_segments))
+        let index = unsafe { &*index };
+        let mut outcome = Ok(());
+        for _ in 0..MERGE_ATTEMPTS {
+            outcome = force_merge(index, max_segments);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        outcome
+    })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn qe_index_rest(index: *mut QeIndex, is_resting: *mut bool, err: *mut QeError) -> c_int {
+    guard(err, || {
+        let rests = unsafe { &*index }.with(Opened::rest)?;
+        unsafe { *is_resting = rests };
+        Ok(())
     })
 }

@@ -75,19 +75,25 @@ struct Candidate {
 struct Running {
     segments: Vec<SegmentId>,
     result: FutureResult<Option<SegmentMeta>>,
+    is_forced: bool,
 }
 
 pub struct Merger {
     merge_factor: usize,
     seq_nos: Arc<SeqNos>,
     running: Vec<Running>,
+    /// Of a forced merge, until `take_failure`.
+    failure: Option<Failure>,
 }
 
 impl Merger {
+    pub fn new(merge_factor: usize, seq_nos: Arc<SeqNos>) -> Merger {
+        Merger { merge_factor, seq_nos, running: Vec::new(), failure: None }
+    }
+
     /// From here on nothing else starts merges of this writer.
-    pub fn take_over(writer: &IndexWriter, merge_factor: usize, seq_nos: Arc<SeqNos>) -> Merger {
+    pub fn take_over(writer: &IndexWriter) {
         writer.set_merge_policy(Box::new(NoMergePolicy));
-        Merger { merge_factor, seq_nos, running: Vec::new() }
     }
 
     /// Starts the merges that are due; they run in the background.
@@ -95,21 +101,44 @@ impl Merger {
         self.forget_finished();
         let segments = self.segments(index)?;
         for group in due(&segments, self.merge_factor) {
-            self.start(writer, &segments[group]);
+            self.start(writer, &segments[group], false);
         }
         Ok(())
     }
 
-    fn start(&mut self, writer: &mut IndexWriter, group: &[Candidate]) {
+    fn start(&mut self, writer: &mut IndexWriter, group: &[Candidate], is_forced: bool) {
         let segments: Vec<SegmentId> = group.iter().map(|s| s.id).collect();
         let result = writer.merge(&segments);
-        self.running.push(Running { segments, result });
+        self.running.push(Running { segments, result, is_forced });
     }
 
     /// A merge that failed leaves its segments as they were, to be tried again after the next commit.
     fn forget_finished(&mut self) {
         let mut context = Context::from_waker(Waker::noop());
-        self.running.retain_mut(|merge| matches!(Pin::new(&mut merge.result).poll(&mut context), Poll::Pending));
+        self.running.retain_mut(|merge| match Pin::new(&mut merge.result).poll(&mut context) {
+            Poll::Pending => true,
+            Poll::Ready(outcome) => {
+                if let (Err(error), true) = (outcome, merge.is_forced) {
+                    self.failure = Some(error.into());
+                }
+                false
+            }
+        });
+    }
+
+    pub fn is_busy(&mut self) -> bool {
+        self.forget_finished();
+        !self.running.is_empty()
+    }
+
+    /// Whether merges of `start_forced` run.
+    pub fn is_forcing(&mut self) -> bool {
+        self.forget_finished();
+        self.running.iter().any(|merge| merge.is_forced)
+    }
+
+    pub fn take_failure(&mut self) -> Result<()> {
+        self.failure.take().map_or(Ok(()), Err)
     }
 
     pub fn wait(&mut self) {
@@ -137,19 +166,17 @@ impl Merger {
         Ok(segments.into_iter().map(|s| s.1).collect())
     }
 
-    /// Merges neighbours until at most `max_segments` are left, none with deleted documents when that is one.
-    pub fn force(&mut self, index: &Index, writer: &mut IndexWriter, max_segments: usize) -> Result<()> {
-        self.wait();
+    /// Starts merging neighbours until at most `max_segments` are left, none with deleted documents when that is one.
+    /// Not to be called while other merges run.
+    pub fn start_forced(&mut self, index: &Index, writer: &mut IndexWriter, max_segments: usize) -> Result<()> {
+        self.failure = None;
         let segments = self.segments(index)?;
         let groups = groups_of_neighbours(&segments, max_segments);
         for group in groups {
             let group = &segments[group];
             if group.len() > 1 || group[0].live_docs < group[0].max_docs {
-                self.start(writer, group);
+                self.start(writer, group, true);
             }
-        }
-        for merge in self.running.drain(..) {
-            block_on(merge.result)?;
         }
         Ok(())
     }
