@@ -112,8 +112,10 @@ qd_status qd_clause_terms(const qd_searcher *s, const qd_field *f, const json_t 
 {
     size_t n = json_array_size(array), max = !f || has_terms(f) ? MAX_TERMS : MAX_RANGE_TERMS;
     if (n > max)
-        return qd_fail(err, QD_EQUERY, "The number of terms [%zu] used in the Terms Query request has exceeded the allowed maximum of [%zu]",
-                       n, max);
+        return qd_fail(
+            err, QD_EQUERY,
+            "The number of terms [%zu] used in the Terms Query request has exceeded the allowed maximum of [%zu]", n,
+            max);
     if (!f || n == 0)
         return give(qe_query_none(), out, err);
     qd_status st = check_searchable(f, err);
@@ -158,7 +160,8 @@ qd_status qd_clause_ids(const qd_searcher *s, const json_t *array, qd_clause **o
 
 /* ---- range ---- */
 
-qd_status qd_clause_range(const qd_searcher *s, const qd_field *f, const qd_range_bounds *b, qd_clause **out, qd_error *err)
+qd_status qd_clause_range(const qd_searcher *s, const qd_field *f, const qd_range_bounds *b, qd_clause **out,
+                          qd_error *err)
 {
     qd_clause_bound lower = {.fit = QD_FITS_ALWAYS}, upper = {.fit = QD_FITS_ALWAYS};
     if (!f)
@@ -178,7 +181,8 @@ qd_status qd_clause_range(const qd_searcher *s, const qd_field *f, const qd_rang
         return give(qe_query_none(), out, err);
     if (lower.fit == QD_FITS_ALWAYS && upper.fit == QD_FITS_ALWAYS)
         return qd_clause_exists(s, qd_str_of(f->path), out, err);
-    return give(qe_query_range(s->engine, f->id, lower.fit == QD_FITS ? &lower.bound : NULL, upper.fit == QD_FITS ? &upper.bound : NULL),
+    return give(qe_query_range(s->engine, f->id, lower.fit == QD_FITS ? &lower.bound : NULL,
+                               upper.fit == QD_FITS ? &upper.bound : NULL),
                 out, err);
 }
 
@@ -199,7 +203,8 @@ static qd_status exists_under(const qd_searcher *s, qd_str object, qd_clause **o
     for (size_t i = 0; i < m->n_fields && st == QD_OK; i++) {
         const qd_field *f = m->fields[i];
         size_t path_n = strlen(f->path);
-        if (path_n <= object.n || f->path[object.n] != '.' || memcmp(f->path, object.p, object.n) != 0 || !can_tell_existence(f))
+        if (path_n <= object.n || f->path[object.n] != '.' || memcmp(f->path, object.p, object.n) != 0 ||
+            !can_tell_existence(f))
             continue;
         occurs[n] = QE_SHOULD;
         clauses[n] = qe_query_exists(s->engine, f->id);
@@ -220,9 +225,11 @@ qd_status qd_clause_exists(const qd_searcher *s, qd_str path, qd_clause **out, q
 {
     const qd_field *f = qd_mapping_find(s->mapping, path);
     if (!f)
-        return qd_map_get(s->mapping->objects, path) ? exists_under(s, path, out, err) : give(qe_query_none(), out, err);
+        return qd_map_get(s->mapping->objects, path) ? exists_under(s, path, out, err)
+                                                     : give(qe_query_none(), out, err);
     if (!can_tell_existence(f))
-        return qd_clause_fail(f, "exists needs doc_values (or, on text, an index), which this field was mapped without", err);
+        return qd_clause_fail(f, "exists needs doc_values (or, on text, an index), which this field was mapped without",
+                              err);
     return give(qe_query_exists(s->engine, f->id), out, err);
 }
 
@@ -287,8 +294,10 @@ qd_status qd_weight_top(const qd_weight *w, size_t segment, qe_top_fn *cb, void 
     return qd_seam_status(qe_weight_top(w, segment, cb, arg, &seam), &seam, "cannot run the query", err);
 }
 
-qd_status qd_weight_count(const qd_weight *w, size_t segment, bool only_if_cheap, bool *is_cheap, uint64_t *count, qd_error *err)
+qd_status qd_weight_count(const qd_weight *w, size_t segment, bool only_if_cheap, bool *is_cheap, uint64_t *count,
+                          qd_error *err)
 {
     qe_error seam = {0};
-    return qd_seam_status(qe_weight_count(w, segment, only_if_cheap, is_cheap, count, &seam), &seam, "cannot count matches", err);
+    return qd_seam_status(qe_weight_count(w, segment, only_if_cheap, is_cheap, count, &seam), &seam,
+                          "cannot count matches", err);
 }

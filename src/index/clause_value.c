@@ -50,7 +50,8 @@ static qd_status fail_input(const qd_field *f, const json_t *v, const char *expe
     char number[QD_NUMBER_SIZE], why[256];
     qd_str text = {"", 0};
     if (text_of(v, number, &text))
-        snprintf(why, sizeof why, "For input string: \"%.*s\": expected %s", (int)(text.n > 100 ? 100 : text.n), text.p, expected);
+        snprintf(why, sizeof why, "For input string: \"%.*s\": expected %s", (int)(text.n > 100 ? 100 : text.n), text.p,
+                 expected);
     else
         snprintf(why, sizeof why, "expected %s, got %s", expected, qd_json_type_name(v));
     return qd_clause_fail(f, why, err);
@@ -65,7 +66,8 @@ static bool double_of(const json_t *v, double *out)
     return true;
 }
 
-/* A number as the largest integer not above it and whether that is all of it; beyond the type's range as the direction. */
+/* A number as the largest integer not above it and whether that is all of it; beyond the type's range as the direction.
+ */
 typedef struct whole {
     int64_t floor;
     bool is_exact;
@@ -74,7 +76,8 @@ typedef struct whole {
 
 static qd_status whole_of(const qd_field *f, const json_t *v, whole *out, qd_error *err)
 {
-    int64_t low = f->type == QD_FIELD_INTEGER ? INT32_MIN : INT64_MIN, high = f->type == QD_FIELD_INTEGER ? INT32_MAX : INT64_MAX;
+    int64_t low = f->type == QD_FIELD_INTEGER ? INT32_MIN : INT64_MIN,
+            high = f->type == QD_FIELD_INTEGER ? INT32_MAX : INT64_MAX;
     double d;
     *out = (whole){.is_exact = true};
     if (json_is_integer(v)) {
@@ -172,7 +175,8 @@ static qd_status value_date(const qd_field *f, const json_t *v, qd_clause_value 
 static qd_status value_geo_point(const qd_field *f, const json_t *v, qd_clause_value *out, qd_error *err)
 {
     (void)v, (void)out;
-    return qd_clause_fail(f, "Geometry fields do not support exact searching, use dedicated geometry queries instead", err);
+    return qd_clause_fail(f, "Geometry fields do not support exact searching, use dedicated geometry queries instead",
+                          err);
 }
 
 typedef qd_status value_fn(const qd_field *f, const json_t *v, qd_clause_value *out, qd_error *err);
@@ -253,7 +257,8 @@ static bound_fn *const BOUNDS[] = {
     [QD_FIELD_BOOLEAN] = bound_refused, [QD_FIELD_DATE] = bound_date,       [QD_FIELD_GEO_POINT] = bound_refused,
 };
 
-qd_status qd_clause_bound_read(const qd_field *f, const json_t *v, bool is_lower, bool inclusive, qd_clause_bound *out, qd_error *err)
+qd_status qd_clause_bound_read(const qd_field *f, const json_t *v, bool is_lower, bool inclusive, qd_clause_bound *out,
+                               qd_error *err)
 {
     memset(out, 0, sizeof *out);
     out->bound.inclusive = inclusive;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A query's JSON values as the seam's terms and bounds, by the field's type. Used by clause.c only. Nothing is rounded: a
- * value that no document can have is "never", a bound that every document passes is "open". */
+ * A query's JSON values as the seam's terms and bounds, by the field's type. Used by clause.c only. Nothing is rounded:
+ * a value that no document can have is "never", a bound that every document passes is "open". */
 #ifndef QD_INDEX_CLAUSE_VALUE_H
 #define QD_INDEX_CLAUSE_VALUE_H
 
@@ -28,7 +28,8 @@ typedef struct qd_clause_bound {
     char text[QD_NUMBER_SIZE];
 } qd_clause_bound;
 /* `is_lower`: gt and gte, else lt and lte. Errors: QD_EQUERY. */
-qd_status qd_clause_bound_read(const qd_field *f, const json_t *v, bool is_lower, bool inclusive, qd_clause_bound *out, qd_error *err);
+qd_status qd_clause_bound_read(const qd_field *f, const json_t *v, bool is_lower, bool inclusive, qd_clause_bound *out,
+                               qd_error *err);
 
 /* "failed to create query: …" naming the field. */
 qd_status qd_clause_fail(const qd_field *f, const char *why, qd_error *err);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The walk over a document's JSON events. The path of the key at hand grows and shrinks in one buffer; each open object or array
- * is a frame that remembers where its own path ends and which field it stands for, so that arrays of objects flatten. */
+ * The walk over a document's JSON events. The path of the key at hand grows and shrinks in one buffer; each open object
+ * or array is a frame that remembers where its own path ends and which field it stands for, so that arrays of objects
+ * flatten. */
 #include "index/document.h"
 
 #include <stddef.h>
@@ -59,7 +60,8 @@ static bool in_array(const walker *w)
 static bool fail_point(walker *w, qe_event event, const qe_json_value *v)
 {
     const qd_field *f = w->frames[w->depth - 1].field ? w->frames[w->depth - 1].field : w->field;
-    return stop(w, qd_document_fail_value(f, event, v, w->id, "expected {\"lat\", \"lon\"}, [lon, lat], \"lat,lon\" or \"POINT (lon lat)\"",
+    return stop(w, qd_document_fail_value(f, event, v, w->id,
+                                          "expected {\"lat\", \"lon\"}, [lon, lat], \"lat,lon\" or \"POINT (lon lat)\"",
                                           w->err));
 }
 
@@ -93,8 +95,8 @@ static json_t *definition_of(qe_event event, const qe_json_value *v)
     case QE_STRING:
         if (qd_date_detect((qd_str){v->s, v->n}))
             return json_pack("{s:s}", "type", "date");
-        return json_pack("{s:s,s:{s:{s:s,s:i}}}", "type", "text", "fields", "keyword", "type", "keyword", "ignore_above",
-                         QD_DYNAMIC_IGNORE_ABOVE);
+        return json_pack("{s:s,s:{s:{s:s,s:i}}}", "type", "text", "fields", "keyword", "type", "keyword",
+                         "ignore_above", QD_DYNAMIC_IGNORE_ABOVE);
     default:
         return json_pack("{s:s}", "type", "boolean");
     }
@@ -156,7 +158,8 @@ static bool on_key(walker *w, const qe_json_value *v)
 {
     size_t at = w->frames[w->depth - 1].path_n;
     if (at + 1 + v->n > QD_FIELD_PATH_MAX)
-        return stop(w, qd_fail(w->err, QD_EMAPPING, "field name [%.60s…] is too long: a path has at most %d bytes", v->s, QD_FIELD_PATH_MAX));
+        return stop(w, qd_fail(w->err, QD_EMAPPING, "field name [%.60s…] is too long: a path has at most %d bytes",
+                               v->s, QD_FIELD_PATH_MAX));
     if (at > 0)
         w->path[at++] = '.';
     if (v->n > 0)
@@ -190,7 +193,8 @@ static bool begin_object(walker *w)
         return true;
     }
     if (w->field)
-        return stop(w, qd_document_fail_value(w->field, QE_NULL, NULL, w->id, "expected a value, got an object", w->err));
+        return stop(w,
+                    qd_document_fail_value(w->field, QE_NULL, NULL, w->id, "expected a value, got an object", w->err));
     if (!is_mapped_object(w)) {
         if (w->m->dynamic == QD_DYNAMIC_STRICT)
             return fail_strict(w);
@@ -230,7 +234,8 @@ static bool end_container(walker *w)
 {
     frame closed = w->frames[--w->depth];
     if (w->depth > 0) {
-        /* Back to what the surrounding frame is about; a key will set both anew, the next element of an array will not. */
+        /* Back to what the surrounding frame is about; a key will set both anew, the next element of an array will not.
+         */
         const frame *top = &w->frames[w->depth - 1];
         w->path_n = top->path_n;
         w->path[w->path_n] = '\0';
@@ -239,7 +244,8 @@ static bool end_container(walker *w)
     if (closed.numbers == 0)
         return true;
     if (closed.numbers < 2)
-        return stop(w, qd_document_fail_value(closed.field, QE_NULL, NULL, w->id, "[geo_point] in array form needs [lon, lat]", w->err));
+        return stop(w, qd_document_fail_value(closed.field, QE_NULL, NULL, w->id,
+                                              "[geo_point] in array form needs [lon, lat]", w->err));
     return add_point(w, closed.field, w->numbers[1], w->numbers[0]);
 }
 
@@ -252,7 +258,8 @@ static bool on_scalar(walker *w, qe_event event, const qe_json_value *v)
     if (w->field) {
         if (w->field->is_sub_field)
             return stop(w, qd_fail_field(w->err, QD_EMAPPING, w->field->path,
-                                         "field [%s] is a sub-field: its values come from the field that it belongs to", w->field->path));
+                                         "field [%s] is a sub-field: its values come from the field that it belongs to",
+                                         w->field->path));
         if (w->field->type == QD_FIELD_GEO_POINT && (event == QE_NUMBER_I64 || event == QE_NUMBER_F64))
             return add_coordinate(w, event, v);
         if (in_array(w) && w->frames[w->depth - 1].numbers > 0)
@@ -260,9 +267,11 @@ static bool on_scalar(walker *w, qe_event event, const qe_json_value *v)
         return w->additions ? true : stop(w, qd_document_add_value(w->doc, w->field, event, v, w->id, w->err));
     }
     if (is_mapped_object(w))
-        return stop(w, qd_fail_field(w->err, QD_EMAPPING, w->path,
-                                     "object mapping for [%.200s] tried to parse field [%.200s] as object, but found a concrete value",
-                                     w->path, w->path));
+        return stop(
+            w, qd_fail_field(
+                   w->err, QD_EMAPPING, w->path,
+                   "object mapping for [%.200s] tried to parse field [%.200s] as object, but found a concrete value",
+                   w->path, w->path));
     if (w->m->dynamic == QD_DYNAMIC_STRICT)
         return fail_strict(w);
     return w->m->dynamic == QD_DYNAMIC_FALSE || note_addition(w, event, v);
@@ -303,7 +312,8 @@ static qd_status run(walker *w, qd_str source)
     return st;
 }
 
-qd_status qd_document_parse_named(const qd_mapping *m, qd_str id, qd_str source, qe_doc **out, json_t **additions, qd_error *err)
+qd_status qd_document_parse_named(const qd_mapping *m, qd_str id, qd_str source, qe_doc **out, json_t **additions,
+                                  qd_error *err)
 {
     walker w; /* not zeroed whole: it is large, and this is the hot path of indexing */
     memset(&w, 0, offsetof(walker, frames));

@@ -38,14 +38,16 @@ static qd_str cut(qd_str s, size_t max)
     return s;
 }
 
-qd_status qd_document_fail_value(const qd_field *f, qe_event event, const qe_json_value *v, qd_str id, const char *why, qd_error *err)
+qd_status qd_document_fail_value(const qd_field *f, qe_event event, const qe_json_value *v, qd_str id, const char *why,
+                                 qd_error *err)
 {
     char number[QD_NUMBER_SIZE];
     qd_str preview = v ? cut(text_of(event, v, number), PREVIEW_BYTES) : (qd_str){"", 0};
     qd_str shown = cut(id, 100);
-    return qd_fail_field(err, QD_EMAPPING, f->path,
-                         "failed to parse field [%.100s] of type [%s] in document with id '%.*s'. Preview of field's value: '%.*s': %s",
-                         f->path, qd_field_type_name(f->type), QD_STR_FMT(shown), QD_STR_FMT(preview), why);
+    return qd_fail_field(
+        err, QD_EMAPPING, f->path,
+        "failed to parse field [%.100s] of type [%s] in document with id '%.*s'. Preview of field's value: '%.*s': %s",
+        f->path, qd_field_type_name(f->type), QD_STR_FMT(shown), QD_STR_FMT(preview), why);
 }
 
 /* ---- one function per type ---- */
@@ -103,10 +105,11 @@ static qd_status add_keyword(const value *a)
     if (!is_kept(a->f))
         return QD_OK;
     if (s.n > MAX_TERM_BYTES)
-        return qd_fail_field(a->err, QD_EMAPPING, a->f->path,
-                             "Document contains at least one immense term in field=\"%s\" (whose UTF8 encoding is longer than the "
-                             "max length %d), all of which were skipped. It is %zu bytes long; shorten it or set ignore_above.",
-                             a->f->path, MAX_TERM_BYTES, s.n);
+        return qd_fail_field(
+            a->err, QD_EMAPPING, a->f->path,
+            "Document contains at least one immense term in field=\"%s\" (whose UTF8 encoding is longer than the "
+            "max length %d), all of which were skipped. It is %zu bytes long; shorten it or set ignore_above.",
+            a->f->path, MAX_TERM_BYTES, s.n);
     qe_doc_add_str(a->doc, a->f->id, s.p, s.n);
     return QD_OK;
 }
@@ -226,7 +229,8 @@ static add_fn *const ADD[] = {
     [QD_FIELD_BOOLEAN] = add_boolean, [QD_FIELD_DATE] = add_date,      [QD_FIELD_GEO_POINT] = add_geo_point,
 };
 
-qd_status qd_document_add_value(qe_doc *doc, const qd_field *f, qe_event event, const qe_json_value *v, qd_str id, qd_error *err)
+qd_status qd_document_add_value(qe_doc *doc, const qd_field *f, qe_event event, const qe_json_value *v, qd_str id,
+                                qd_error *err)
 {
     value a = {doc, f, event, v, id, err};
     qd_status st = ADD[f->type](&a);

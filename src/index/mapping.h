@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The index room: the only one that sees the Tantivy seam. Mapping, documents, shard (writer), searcher, clauses, columns.
+ * The index room: the only one that sees the Tantivy seam. Mapping, documents, shard (writer), searcher, clauses,
+ * columns.
  *
  * A mapping says which field has which type. It is immutable and reference counted: a change makes a new one, readers
- * keep theirs. Field ids are the seam's: given in order of definition and never changed; a geo_point takes two (lat, lon).
- * Dotted paths name fields of objects. A text field may have sub-fields (`fields`), as OpenSearch's dynamic strings do (`title.keyword`). */
+ * keep theirs. Field ids are the seam's: given in order of definition and never changed; a geo_point takes two (lat,
+ * lon). Dotted paths name fields of objects. A text field may have sub-fields (`fields`), as OpenSearch's dynamic
+ * strings do (`title.keyword`). */
 #ifndef QD_INDEX_MAPPING_H
 #define QD_INDEX_MAPPING_H
 
@@ -43,15 +45,17 @@ typedef struct qd_mapping {
     uint32_t n_ids;      /* seam fields in all */
 } qd_mapping;
 
-/* `properties` form: {"dynamic"?, "properties": {…}}; NULL or {} is an empty mapping. Unknown types and options are refused by path.
- * Errors: QD_EMAPPING. */
+/* `properties` form: {"dynamic"?, "properties": {…}}; NULL or {} is an empty mapping. Unknown types and options are
+ * refused by path. Errors: QD_EMAPPING. */
 qd_status qd_mapping_new(const json_t *body, uint32_t max_fields, qd_mapping **out, qd_error *err);
-/* The mapping with more fields; existing fields may be repeated with the same type. `*out` may equal `m` (with a new reference) when nothing is new. */
+/* The mapping with more fields; existing fields may be repeated with the same type. `*out` may equal `m` (with a new
+ * reference) when nothing is new. */
 qd_status qd_mapping_merge(qd_mapping *m, const json_t *body, qd_mapping **out, qd_error *err);
 qd_mapping *qd_mapping_ref(qd_mapping *m);
 void qd_mapping_unref(qd_mapping *m);
 const qd_field *qd_mapping_find(const qd_mapping *m, qd_str path); /* NULL: not mapped */
-/* Writes {"properties":{…}} as GET _mapping shows it: also what is persisted. The fields' order (and so ids) is kept under "_order" when `with_order`. */
+/* Writes {"properties":{…}} as GET _mapping shows it: also what is persisted. The fields' order (and so ids) is kept
+ * under "_order" when `with_order`. */
 void qd_mapping_write(const qd_mapping *m, qd_json *w, bool with_order);
 const char *qd_field_type_name(qd_field_type t);
 

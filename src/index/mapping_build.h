@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Building a mapping, private to mapping*.c. A mapping under construction belongs to one thread; once it is given out nothing
- * in it changes. Ids are a function of the order of `fields`, so whoever reorders them numbers them again. */
+ * Building a mapping, private to mapping*.c. A mapping under construction belongs to one thread; once it is given out
+ * nothing in it changes. Ids are a function of the order of `fields`, so whoever reorders them numbers them again. */
 #ifndef QD_INDEX_MAPPING_BUILD_H
 #define QD_INDEX_MAPPING_BUILD_H
 
@@ -14,7 +14,8 @@
 /* NULL when out of memory. */
 qd_mapping *qd_mapping_alloc(uint32_t max_fields);
 qd_mapping *qd_mapping_copy(const qd_mapping *m);
-/* Appends a field (path copied) with the defaults of its type, under `parent` when that is not NULL. NULL when out of memory. */
+/* Appends a field (path copied) with the defaults of its type, under `parent` when that is not NULL. NULL when out of
+ * memory. */
 qd_field *qd_mapping_append(qd_mapping *m, qd_str path, qd_field_type type, qd_field *parent);
 /* False when out of memory. */
 bool qd_mapping_add_object(qd_mapping *m, qd_str path);

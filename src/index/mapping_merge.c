@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From a mapping body to fields. A body is merged into a copy of the mapping that it changes; a new mapping is a merge into an
- * empty one. What a field may say about itself is one table (OPTIONS): a new option is one row and one function. */
+ * From a mapping body to fields. A body is merged into a copy of the mapping that it changes; a new mapping is a merge
+ * into an empty one. What a field may say about itself is one table (OPTIONS): a new option is one row and one
+ * function. */
 #include <stdlib.h>
 
 #include "index/mapping.h"
@@ -98,7 +99,8 @@ static qd_status option_format(const char *path, const char *key, const json_t *
     for (size_t i = 0; json_is_string(v) && i < sizeof FORMATS / sizeof *FORMATS; i++)
         if (strcmp(json_string_value(v), FORMATS[i]) == 0)
             return QD_OK;
-    return wrong_option(path, key, "\"strict_date_optional_time||epoch_millis\": no other format is supported yet", err);
+    return wrong_option(path, key, "\"strict_date_optional_time||epoch_millis\": no other format is supported yet",
+                        err);
 }
 
 static qd_status option_fields(const char *path, const char *key, const json_t *v, definition *d, qd_error *err)
@@ -138,8 +140,8 @@ static qd_status unknown_option(const char *path, const char *key, qd_field_type
         if (OPTIONS[i].types & BIT(type))
             n += (size_t)snprintf(list + n, sizeof list - n, "%s'%s'", n ? ", " : "", OPTIONS[i].name);
     return qd_fail_field(err, QD_EMAPPING, path,
-                         "unknown parameter [%.64s] on mapper [%s] of type [%s]: it is not supported; expected only %s", key,
-                         path, qd_field_type_name(type), list);
+                         "unknown parameter [%.64s] on mapper [%s] of type [%s]: it is not supported; expected only %s",
+                         key, path, qd_field_type_name(type), list);
 }
 
 static qd_status read_options(const char *path, const json_t *body, definition *d, qd_error *err)
@@ -170,19 +172,20 @@ static qd_status read_type(const char *path, const json_t *body, qd_field_type *
             return QD_OK;
         }
     }
-    return qd_fail_field(err, QD_EMAPPING, path,
-                         "No handler for type [%.64s] declared on field [%s]: expected text, keyword, long, integer, double, "
-                         "float, boolean, date, geo_point or object (nested and others are not supported yet)",
-                         json_string_value(v), path);
+    return qd_fail_field(
+        err, QD_EMAPPING, path,
+        "No handler for type [%.64s] declared on field [%s]: expected text, keyword, long, integer, double, "
+        "float, boolean, date, geo_point or object (nested and others are not supported yet)",
+        json_string_value(v), path);
 }
 
 /* ---- paths ---- */
 
 static bool is_metadata_name(qd_str name)
 {
-    static const char *const NAMES[] = {"_id",      "_source",      "_index",   "_routing", "_seq_no",    "_primary_term",
-                                        "_version", "_field_names", "_ignored", "_type",    "_nested_path", "_doc_count",
-                                        "_score"};
+    static const char *const NAMES[] = {"_id",           "_source",    "_index",       "_routing", "_seq_no",
+                                        "_primary_term", "_version",   "_field_names", "_ignored", "_type",
+                                        "_nested_path",  "_doc_count", "_score"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         if (qd_str_is(name, NAMES[i]))
             return true;
@@ -191,7 +194,8 @@ static bool is_metadata_name(qd_str name)
 
 static qd_status bad_name(const char *name, qd_error *err)
 {
-    return qd_fail_field(err, QD_EMAPPING, name, "object field starting or ending with a [.] makes object resolution ambiguous: [%.200s]",
+    return qd_fail_field(err, QD_EMAPPING, name,
+                         "object field starting or ending with a [.] makes object resolution ambiguous: [%.200s]",
                          name);
 }
 
@@ -204,7 +208,8 @@ static bool has_control(const char *name)
     return false;
 }
 
-/* Is a part between dots there and nothing but spaces? Parts are written as objects, each of which has a name of its own. */
+/* Is a part between dots there and nothing but spaces? Parts are written as objects, each of which has a name of its
+ * own. */
 static bool has_blank_part(const char *name)
 {
     for (;;) {
@@ -228,11 +233,14 @@ static qd_status check_name(const merger *g, const char *name, qd_error *err)
     if (name[0] == '.' || name[n - 1] == '.' || strstr(name, ".."))
         return bad_name(name, err);
     if (g->path_n == 0 && is_metadata_name((qd_str){name, strcspn(name, ".")}))
-        return qd_fail_field(err, QD_EMAPPING, name,
-                             "Field [%s] is a metadata field and cannot be added inside a document. Use the index API request "
-                             "parameters.", name);
+        return qd_fail_field(
+            err, QD_EMAPPING, name,
+            "Field [%s] is a metadata field and cannot be added inside a document. Use the index API request "
+            "parameters.",
+            name);
     if (g->path_n + 1 + n > QD_FIELD_PATH_MAX)
-        return qd_fail_field(err, QD_EMAPPING, name, "field [%.80s…]: its path is longer than %d bytes", name, QD_FIELD_PATH_MAX);
+        return qd_fail_field(err, QD_EMAPPING, name, "field [%.80s…]: its path is longer than %d bytes", name,
+                             QD_FIELD_PATH_MAX);
     return QD_OK;
 }
 
@@ -280,7 +288,8 @@ static qd_status add_parents(merger *g, qd_error *err)
         if (g->path[i] != '.')
             continue;
         if (++depth > QD_MAPPING_MAX_DEPTH)
-            return qd_fail_field(err, QD_EMAPPING, g->path, "Limit of mapping depth [%d] has been exceeded due to object field [%.100s]",
+            return qd_fail_field(err, QD_EMAPPING, g->path,
+                                 "Limit of mapping depth [%d] has been exceeded due to object field [%.100s]",
                                  QD_MAPPING_MAX_DEPTH, g->path);
         qd_status st = add_object(g, (qd_str){g->path, i}, err);
         if (st != QD_OK)
@@ -299,9 +308,10 @@ static qd_status check_same(const qd_field *f, const definition *d, qd_error *er
     const char *option = f->indexed != d->indexed ? "index" : f->has_column != d->has_column ? "doc_values" : NULL;
     bool was = f->indexed != d->indexed ? f->indexed : f->has_column;
     if (option)
-        return qd_fail_field(err, QD_EMAPPING, f->path,
-                             "Mapper for [%s] conflicts with existing mapper: Cannot update parameter [%s] from [%s] to [%s]",
-                             f->path, option, was ? "true" : "false", was ? "false" : "true");
+        return qd_fail_field(
+            err, QD_EMAPPING, f->path,
+            "Mapper for [%s] conflicts with existing mapper: Cannot update parameter [%s] from [%s] to [%s]", f->path,
+            option, was ? "true" : "false", was ? "false" : "true");
     return QD_OK;
 }
 
@@ -310,9 +320,11 @@ static qd_status merge_field(merger *g, const definition *d, qd_field *parent, q
 {
     qd_field *f = qd_map_get(g->m->by_path, path_of(g));
     if (!f && qd_map_get(g->m->objects, path_of(g)))
-        return qd_fail_field(err, QD_EMAPPING, g->path, "can't merge an object mapping [%s] with a non object mapping", g->path);
+        return qd_fail_field(err, QD_EMAPPING, g->path, "can't merge an object mapping [%s] with a non object mapping",
+                             g->path);
     if (f && f->is_sub_field != (parent != NULL))
-        return qd_fail_field(err, QD_EMAPPING, g->path, "field [%s] is a sub-field and cannot also be defined by itself", g->path);
+        return qd_fail_field(err, QD_EMAPPING, g->path,
+                             "field [%s] is a sub-field and cannot also be defined by itself", g->path);
     if (!f) {
         qd_status st = check_room(g, err);
         if (st != QD_OK)
@@ -350,8 +362,8 @@ static qd_status merge_sub_field(merger *g, const char *name, const json_t *body
     qd_field *f = NULL;
     size_t path_n = g->path_n;
     if (!json_is_object(body))
-        return qd_fail_field(err, QD_EMAPPING, g->path, "field [%s]: sub-field [%.64s] must be an object, got %s", g->path, name,
-                             qd_json_type_name(body));
+        return qd_fail_field(err, QD_EMAPPING, g->path, "field [%s]: sub-field [%.64s] must be an object, got %s",
+                             g->path, name, qd_json_type_name(body));
     if (*name == '\0' || strchr(name, '.'))
         return bad_name(name, err);
     qd_status st = check_name(g, name, err);
@@ -360,8 +372,9 @@ static qd_status merge_sub_field(merger *g, const char *name, const json_t *body
     push_name(g, name);
     st = read_definition(g, body, &d, err);
     if (st == QD_OK && !(BIT(d.type) & STRINGS))
-        st = qd_fail_field(err, QD_EMAPPING, g->path, "sub-field [%s] of type [%s]: only text and keyword sub-fields are supported yet",
-                           g->path, qd_field_type_name(d.type));
+        st = qd_fail_field(err, QD_EMAPPING, g->path,
+                           "sub-field [%s] of type [%s]: only text and keyword sub-fields are supported yet", g->path,
+                           qd_field_type_name(d.type));
     if (st == QD_OK && d.sub_fields)
         st = qd_fail_field(err, QD_EMAPPING, g->path, "sub-field [%s] cannot have sub-fields itself", g->path);
     if (st == QD_OK)
@@ -426,7 +439,8 @@ static qd_status merge_properties(merger *g, const json_t *properties, qd_error 
             return st;
         push_name(g, name);
         if (!json_is_object(body))
-            st = qd_fail_field(err, QD_EMAPPING, g->path, "Expected map for property [%s] but got %s", g->path, qd_json_type_name(body));
+            st = qd_fail_field(err, QD_EMAPPING, g->path, "Expected map for property [%s] but got %s", g->path,
+                               qd_json_type_name(body));
         if (st == QD_OK)
             st = add_parents(g, err);
         if (st == QD_OK)
@@ -440,7 +454,8 @@ static qd_status merge_properties(merger *g, const json_t *properties, qd_error 
 
 static qd_status merge_dynamic(merger *g, const json_t *v, qd_error *err)
 {
-    static const char *const NAMES[] = {[QD_DYNAMIC_TRUE] = "true", [QD_DYNAMIC_FALSE] = "false", [QD_DYNAMIC_STRICT] = "strict"};
+    static const char *const NAMES[] = {
+        [QD_DYNAMIC_TRUE] = "true", [QD_DYNAMIC_FALSE] = "false", [QD_DYNAMIC_STRICT] = "strict"};
     const char *text = json_is_true(v) ? "true" : json_is_false(v) ? "false" : json_string_value(v);
     for (qd_dynamic d = QD_DYNAMIC_TRUE; text && d <= QD_DYNAMIC_STRICT; d++) {
         if (strcmp(text, NAMES[d]) == 0) {
@@ -471,7 +486,8 @@ static qd_status merge_body(merger *g, const json_t *body, const char *const *al
 static qd_status restore_order(qd_mapping *m, const json_t *order, qd_error *err)
 {
     if (json_array_size(order) != m->n_fields)
-        return qd_fail(err, QD_EMAPPING, "mapping: '_order' lists %zu fields, there are %zu", json_array_size(order), m->n_fields);
+        return qd_fail(err, QD_EMAPPING, "mapping: '_order' lists %zu fields, there are %zu", json_array_size(order),
+                       m->n_fields);
     for (size_t i = 0; i < m->n_fields; i++) {
         const char *path = json_string_value(json_array_get(order, i));
         qd_field *f = path ? qd_map_get(m->by_path, qd_str_of(path)) : NULL;
@@ -479,7 +495,8 @@ static qd_status restore_order(qd_mapping *m, const json_t *order, qd_error *err
         while (at < m->n_fields && m->fields[at] != f)
             at++;
         if (at == m->n_fields)
-            return qd_fail(err, QD_EMAPPING, "mapping: '_order' names [%.64s], which is not a field, or is named twice", path ? path : "");
+            return qd_fail(err, QD_EMAPPING, "mapping: '_order' names [%.64s], which is not a field, or is named twice",
+                           path ? path : "");
         m->fields[at] = m->fields[i];
         m->fields[i] = f;
     }

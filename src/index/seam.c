@@ -13,7 +13,7 @@ qd_status qd_seam_status(int rc, const qe_error *seam, const char *doing, qd_err
     if (st == QD_OK)
         return QD_OK;
     if (seam->line > 0)
-        return qd_fail_at(err, st, seam->line, seam->column, "%s: malformed JSON at line %u, column %u: %s", doing, seam->line,
-                          seam->column, seam->message);
+        return qd_fail_at(err, st, seam->line, seam->column, "%s: malformed JSON at line %u, column %u: %s", doing,
+                          seam->line, seam->column, seam->message);
     return qd_fail(err, st, "%s: %s", doing, seam->message);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A snapshot of a shard with the mapping of its time: what a query runs on from its start to its end. Reference counted, immutable. */
+ * A snapshot of a shard with the mapping of its time: what a query runs on from its start to its end. Reference
+ * counted, immutable. */
 #ifndef QD_INDEX_SEARCHER_H
 #define QD_INDEX_SEARCHER_H
 

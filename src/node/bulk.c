@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Items run in chunks, so that a large request takes memory for its answer and for one chunk of operations, and in each chunk index by
- * index in the order given. The answer keeps the order of the request. */
+ * Items run in chunks, so that a large request takes memory for its answer and for one chunk of operations, and in each
+ * chunk index by index in the order given. The answer keeps the order of the request. */
 #include "node/bulk.h"
 
 #include <stdlib.h>
@@ -101,7 +101,8 @@ static qd_status assign_groups(run *r, const qd_bulk_item *items, size_t n, qd_e
 
 static qd_op op_of(const qd_bulk_item *item)
 {
-    static const qd_op_type TYPES[] = {[QD_BULK_INDEX] = QD_OP_INDEX, [QD_BULK_CREATE] = QD_OP_CREATE, [QD_BULK_DELETE] = QD_OP_DELETE};
+    static const qd_op_type TYPES[] = {
+        [QD_BULK_INDEX] = QD_OP_INDEX, [QD_BULK_CREATE] = QD_OP_CREATE, [QD_BULK_DELETE] = QD_OP_DELETE};
     return (qd_op){.type = TYPES[item->action],
                    .id = item->id,
                    .source = item->source,
@@ -240,7 +241,9 @@ static void run_deinit(run *r)
 static qd_status write_answer(const run *r, const qd_buf *items, int64_t start_ns, qd_json *w, qd_error *err)
 {
     if (items->failed)
-        return qd_fail(err, QD_ELIMIT, "the answer to the bulk request is over %zu bytes, or memory is short: send it in parts (what it holds was done)",
+        return qd_fail(err, QD_ELIMIT,
+                       "the answer to the bulk request is over %zu bytes, or memory is short: send it in parts (what "
+                       "it holds was done)",
                        items->max);
     qd_json_begin_object(w);
     qd_json_kv_i64(w, "took", (qd_clock_mono_ns() - start_ns) / 1000000);

@@ -11,8 +11,9 @@ typedef struct qd_bulk_request {
     qd_str default_index; /* from the path; may be empty */
     bool refresh;
 } qd_bulk_request;
-/* A malformed action line makes the whole request an error (QD_EPARSE naming the line), nothing done, as in OpenSearch; a bad document fails alone, in its place.
- * `update` items answer "not supported yet" alone. Writes {"took","errors","items":[…]}. */
+/* A malformed action line makes the whole request an error (QD_EPARSE naming the line), nothing done, as in OpenSearch;
+ * a bad document fails alone, in its place. `update` items answer "not supported yet" alone. Writes
+ * {"took","errors","items":[…]}. */
 qd_status qd_bulk_run(qd_node *n, const qd_bulk_request *rq, qd_json *w, qd_error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Nearly all action lines are {"index":{"_id":"…"}} and the like: a small scanner takes those, and leaves every other line to
- * the JSON parser, which also words the errors. */
+ * Nearly all action lines are {"index":{"_id":"…"}} and the like: a small scanner takes those, and leaves every other
+ * line to the JSON parser, which also words the errors. */
 #include "node/bulk_parse.h"
 
 #include <stdlib.h>
@@ -80,7 +80,8 @@ static bool scan_action(qd_str line, qd_bulk_item *item)
 {
     scanner s = {line.p, line.p + line.n};
     qd_str name;
-    if (!accept(&s, '{') || !plain_string(&s, &name) || !find_action(name, &item->action) || !accept(&s, ':') || !accept(&s, '{'))
+    if (!accept(&s, '{') || !plain_string(&s, &name) || !find_action(name, &item->action) || !accept(&s, ':') ||
+        !accept(&s, '{'))
         return false;
     if (!accept(&s, '}')) {
         do
@@ -109,7 +110,8 @@ typedef qd_status member_fn(const action_reader *r, const char *key, const json_
 
 static qd_status fail_line(const action_reader *r, const char *what, const char *found)
 {
-    return qd_fail_at(r->err, QD_EPARSE, r->line, 1, "Malformed action/metadata line [%u], expected %s but found [%.64s]", r->line, what, found);
+    return qd_fail_at(r->err, QD_EPARSE, r->line, 1,
+                      "Malformed action/metadata line [%u], expected %s but found [%.64s]", r->line, what, found);
 }
 
 static qd_status read_text(const action_reader *r, const char *key, const json_t *v, qd_str *out)
@@ -223,7 +225,8 @@ static qd_status read_members(const action_reader *r, const json_t *members)
             if (strcmp(MEMBERS[i].name, key) == 0)
                 found = &MEMBERS[i];
         if (!found)
-            return qd_fail_at(r->err, QD_EPARSE, r->line, 1, "Action/metadata line [%u] contains an unknown parameter [%.64s]", r->line, key);
+            return qd_fail_at(r->err, QD_EPARSE, r->line, 1,
+                              "Action/metadata line [%u] contains an unknown parameter [%.64s]", r->line, key);
         qd_status st = found->read(r, key, v);
         if (st != QD_OK)
             return st;
@@ -254,7 +257,8 @@ static qd_status parse_action(qd_str line, const action_reader *r)
     qd_error why = QD_ERROR_INIT;
     qd_status st = qd_json_parse(line, &body, &why);
     if (st == QD_EPARSE)
-        return qd_fail_at(r->err, QD_EPARSE, r->line, why.column, "Malformed action/metadata line [%u]: %s", r->line, why.message);
+        return qd_fail_at(r->err, QD_EPARSE, r->line, why.column, "Malformed action/metadata line [%u]: %s", r->line,
+                          why.message);
     if (st != QD_OK) {
         if (r->err)
             *r->err = why;
@@ -300,7 +304,8 @@ static bool reserve(qd_bulk_item **items, size_t n, size_t *capacity)
     return true;
 }
 
-static qd_status parse_item(lines *l, qd_str line, qd_str default_index, qd_arena *arena, qd_bulk_item *item, qd_error *err)
+static qd_status parse_item(lines *l, qd_str line, qd_str default_index, qd_arena *arena, qd_bulk_item *item,
+                            qd_error *err)
 {
     const qd_bulk_item blank = {.if_seq_no = QD_SEQ_ANY, .if_primary_term = QD_SEQ_ANY};
     action_reader r = {item, arena, l->number, err};
@@ -314,8 +319,10 @@ static qd_status parse_item(lines *l, qd_str line, qd_str default_index, qd_aren
     if (item->index.n == 0)
         item->index = default_index;
     if (item->action != QD_BULK_DELETE && !take_line(l, &item->source))
-        return qd_fail_at(err, QD_EPARSE, r.line, 1, "Malformed bulk request: the action in line [%u] needs a source in the next line, and there is none",
-                          r.line);
+        return qd_fail_at(
+            err, QD_EPARSE, r.line, 1,
+            "Malformed bulk request: the action in line [%u] needs a source in the next line, and there is none",
+            r.line);
     if (item->action == QD_BULK_UPDATE && !item->refused)
         item->refused = "update is not supported yet";
     if ((item->if_seq_no == QD_SEQ_ANY) != (item->if_primary_term == QD_SEQ_ANY) && !item->refused)
@@ -323,7 +330,8 @@ static qd_status parse_item(lines *l, qd_str line, qd_str default_index, qd_aren
     return QD_OK;
 }
 
-qd_status qd_bulk_parse(qd_str body, qd_str default_index, qd_arena *arena, qd_bulk_item **items, size_t *n, qd_error *err)
+qd_status qd_bulk_parse(qd_str body, qd_str default_index, qd_arena *arena, qd_bulk_item **items, size_t *n,
+                        qd_error *err)
 {
     lines l = {body, 0};
     qd_bulk_item *parsed = NULL;
@@ -338,7 +346,8 @@ qd_status qd_bulk_parse(qd_str body, qd_str default_index, qd_arena *arena, qd_b
         if (line.n == 0)
             continue;
         if (count == QD_BULK_MAX_ITEMS)
-            st = qd_fail(err, QD_ELIMIT, "the bulk request has more than %d actions: send it in parts", QD_BULK_MAX_ITEMS);
+            st = qd_fail(err, QD_ELIMIT, "the bulk request has more than %d actions: send it in parts",
+                         QD_BULK_MAX_ITEMS);
         else if (!reserve(&parsed, count, &capacity))
             st = qd_fail_nomem(err);
         else

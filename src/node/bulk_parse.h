@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The body of _bulk, line by line, as items. Views into the body, or into the arena where JSON escapes had to be undone. */
+ * The body of _bulk, line by line, as items. Views into the body, or into the arena where JSON escapes had to be
+ * undone. */
 #ifndef QD_NODE_BULK_PARSE_H
 #define QD_NODE_BULK_PARSE_H
 
@@ -22,6 +23,7 @@ typedef struct qd_bulk_item {
 
 const char *qd_bulk_action_name(qd_bulk_action a);
 /* *items: owned by caller (free). Errors: QD_EPARSE with the line, QD_EINVAL, QD_ELIMIT, QD_ENOMEM. */
-qd_status qd_bulk_parse(qd_str body, qd_str default_index, qd_arena *arena, qd_bulk_item **items, size_t *n, qd_error *err);
+qd_status qd_bulk_parse(qd_str body, qd_str default_index, qd_arena *arena, qd_bulk_item **items, size_t *n,
+                        qd_error *err);
 
 #endif

@@ -29,7 +29,8 @@ static qd_status check_options(const qd_database_options *o, qd_error *err)
         return qd_fail(err, QD_EINVAL, "options: expected size %zu, got %zu; start from QD_DATABASE_OPTIONS_INIT",
                        sizeof *o, o->size);
     if (o->writer_memory_bytes < (size_t)15 << 20)
-        return qd_fail(err, QD_EINVAL, "options: writer_memory_bytes is %zu, expected at least 15 MiB", o->writer_memory_bytes);
+        return qd_fail(err, QD_EINVAL, "options: writer_memory_bytes is %zu, expected at least 15 MiB",
+                       o->writer_memory_bytes);
     return QD_OK;
 }
 
@@ -42,7 +43,8 @@ qd_status qd_database_open(const char *data_dir, const qd_database_options *opti
     qd_status st = check_options(o, err);
     if (st != QD_OK)
         return st;
-    qd_database_parts parts = {QD_NODE_OPTIONS_INIT, QD_REGISTRY_OPTIONS_INIT, QD_WASM_ENGINE_OPTIONS_INIT, o->search_threads};
+    qd_database_parts parts = {QD_NODE_OPTIONS_INIT, QD_REGISTRY_OPTIONS_INIT, QD_WASM_ENGINE_OPTIONS_INIT,
+                               o->search_threads};
     parts.node.data_dir = data_dir;
     parts.node.writer_memory_bytes = o->writer_memory_bytes;
     parts.node.refresh_interval_ms = o->refresh_interval_ms;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The public API (include/quidditch/) over the rooms, and the rooms of an open database for those who serve it (the daemon).
- * database.c opens and closes; database_calls.c is the argument checking and forwarding of each public call. */
+ * The public API (include/quidditch/) over the rooms, and the rooms of an open database for those who serve it (the
+ * daemon). database.c opens and closes; database_calls.c is the argument checking and forwarding of each public call.
+ */
 #ifndef QD_NODE_DATABASE_H
 #define QD_NODE_DATABASE_H
 

@@ -53,7 +53,8 @@ qd_status qd_database_delete_index(qd_database *db, const char *name, qd_error *
     return qd_node_delete_index(db->node, qd_str_of(name), err);
 }
 
-qd_status qd_database_bulk(qd_database *db, const char *index, const char *body, size_t body_len, char **out, qd_error *err)
+qd_status qd_database_bulk(qd_database *db, const char *index, const char *body, size_t body_len, char **out,
+                           qd_error *err)
 {
     qd_bulk_request rq = {.body = {body, body_len}, .default_index = qd_str_of(index)};
     answer a;
@@ -61,7 +62,8 @@ qd_status qd_database_bulk(qd_database *db, const char *index, const char *body,
     return answer_take(&a, qd_bulk_run(db->node, &rq, &a.json, err), out, err);
 }
 
-qd_status qd_database_get(qd_database *db, const char *index, const char *id, size_t id_len, char **source, qd_error *err)
+qd_status qd_database_get(qd_database *db, const char *index, const char *id, size_t id_len, char **source,
+                          qd_error *err)
 {
     qd_index *ix = NULL;
     qd_get_result got = {0};
@@ -94,8 +96,8 @@ static void open_targets(qd_index **indices, size_t n, qd_search_target *targets
         targets[i] = (qd_search_target){qd_index_name(indices[i]), qd_index_searcher(indices[i])};
 }
 
-qd_status qd_database_search(qd_database *db, const char *indices, const char *body, size_t body_len, int64_t timeout_ms,
-                             char **out, qd_error *err)
+qd_status qd_database_search(qd_database *db, const char *indices, const char *body, size_t body_len,
+                             int64_t timeout_ms, char **out, qd_error *err)
 {
     int64_t start = qd_clock_mono_ns();
     qd_index **found = NULL;
@@ -153,8 +155,8 @@ qd_status qd_database_register_udf(qd_database *db, const char *manifest, size_t
     return st;
 }
 
-qd_status qd_database_test_udf(qd_database *db, const char *name, const char *version, const char *body, size_t body_len,
-                               char **out, qd_error *err)
+qd_status qd_database_test_udf(qd_database *db, const char *name, const char *version, const char *body,
+                               size_t body_len, char **out, qd_error *err)
 {
     json_t *json = NULL;
     qd_udf *udf = NULL;

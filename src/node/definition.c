@@ -3,11 +3,13 @@
 
 #define MAX_BYTES ((size_t)64 << 20)
 
-static qd_status read_members(const char *where, const json_t *body, int64_t default_refresh_interval_ms, qd_definition *d, qd_error *err)
+static qd_status read_members(const char *where, const json_t *body, int64_t default_refresh_interval_ms,
+                              qd_definition *d, qd_error *err)
 {
     static const char *const ALLOWED[] = {"uuid", "created", "settings", "mappings", NULL};
     qd_str uuid = {"", 0};
-    qd_status st = json_is_object(body) ? QD_OK : qd_fail(err, QD_EIO, "expected an object, got %s", qd_json_type_name(body));
+    qd_status st =
+        json_is_object(body) ? QD_OK : qd_fail(err, QD_EIO, "expected an object, got %s", qd_json_type_name(body));
     if (st == QD_OK)
         st = qd_json_only(body, where, ALLOWED, QD_EIO, err);
     if (st == QD_OK)
@@ -20,11 +22,12 @@ static qd_status read_members(const char *where, const json_t *body, int64_t def
         return st;
     memcpy(d->uuid, uuid.p, uuid.n);
     st = qd_settings_read(json_object_get(body, "settings"), default_refresh_interval_ms, &d->settings, err);
-    return st == QD_OK ? qd_mapping_new(json_object_get(body, "mappings"), d->settings.max_fields, &d->mapping, err) : st;
+    return st == QD_OK ? qd_mapping_new(json_object_get(body, "mappings"), d->settings.max_fields, &d->mapping, err)
+                       : st;
 }
 
-qd_status qd_definition_read(const char *name, qd_str bytes, uint64_t revision, int64_t default_refresh_interval_ms, qd_definition *out,
-                             qd_error *err)
+qd_status qd_definition_read(const char *name, qd_str bytes, uint64_t revision, int64_t default_refresh_interval_ms,
+                             qd_definition *out, qd_error *err)
 {
     json_t *body = NULL;
     qd_definition d = {.revision = revision};
@@ -47,7 +50,8 @@ static void write_settings(const qd_settings *s, qd_json *w)
     qd_json_value(w, s->texts);
 }
 
-qd_status qd_definition_put(qd_kv *kv, const char *name, const qd_definition *d, uint64_t expected, uint64_t *revision, qd_error *err)
+qd_status qd_definition_put(qd_kv *kv, const char *name, const qd_definition *d, uint64_t expected, uint64_t *revision,
+                            qd_error *err)
 {
     qd_buf buf;
     qd_json w;
@@ -60,8 +64,9 @@ qd_status qd_definition_put(qd_kv *kv, const char *name, const qd_definition *d,
     qd_json_key(&w, "mappings");
     qd_mapping_write(d->mapping, &w, true);
     qd_json_end_object(&w);
-    qd_status st = buf.failed ? qd_fail(err, QD_ELIMIT, "index '%s': its mapping is over %zu bytes", name, MAX_BYTES)
-                              : qd_kv_put(kv, QD_DEFINITION_BUCKET, qd_str_of(name), qd_buf_str(&buf), expected, revision, err);
+    qd_status st =
+        buf.failed ? qd_fail(err, QD_ELIMIT, "index '%s': its mapping is over %zu bytes", name, MAX_BYTES)
+                   : qd_kv_put(kv, QD_DEFINITION_BUCKET, qd_str_of(name), qd_buf_str(&buf), expected, revision, err);
     qd_buf_deinit(&buf);
     return st;
 }

@@ -18,7 +18,8 @@ qd_status qd_dir_make(const char *path, qd_error *err)
     struct stat st;
     if (mkdir(path, 0700) == 0 || (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
         return QD_OK;
-    return qd_fail(err, QD_EIO, "cannot make the directory '%s': %s", path, errno == EEXIST ? "a file is in its place" : strerror(errno));
+    return qd_fail(err, QD_EIO, "cannot make the directory '%s': %s", path,
+                   errno == EEXIST ? "a file is in its place" : strerror(errno));
 }
 
 qd_status qd_dir_sync(const char *path, qd_error *err)
@@ -54,8 +55,11 @@ qd_status qd_file_lock(const char *path, int *fd, qd_error *err)
         return qd_fail(err, QD_EIO, "cannot open '%s': %s", path, strerror(errno));
     if (flock(opened, LOCK_EX | LOCK_NB) != 0) {
         bool is_held = errno == EWOULDBLOCK;
-        qd_status st = is_held ? qd_fail(err, QD_EBUSY, "'%s' is locked: another process uses this data directory; stop it or choose another", path)
-                               : qd_fail(err, QD_EIO, "cannot lock '%s': %s", path, strerror(errno));
+        qd_status st =
+            is_held
+                ? qd_fail(err, QD_EBUSY,
+                          "'%s' is locked: another process uses this data directory; stop it or choose another", path)
+                : qd_fail(err, QD_EIO, "cannot lock '%s': %s", path, strerror(errno));
         close(opened);
         return st;
     }

@@ -12,7 +12,8 @@ qd_status qd_dir_make(const char *path, qd_error *err);
 qd_status qd_dir_sync(const char *path, qd_error *err);
 /* Removes a tree; what is gone already is fine. Errors: QD_EIO. */
 qd_status qd_dir_remove(const char *path, qd_error *err);
-/* Takes an exclusive lock on a file (made when absent), held until the descriptor is closed. Errors: QD_EBUSY, QD_EIO. */
+/* Takes an exclusive lock on a file (made when absent), held until the descriptor is closed. Errors: QD_EBUSY, QD_EIO.
+ */
 qd_status qd_file_lock(const char *path, int *fd, qd_error *err);
 
 #endif

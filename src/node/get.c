@@ -91,5 +91,6 @@ qd_status qd_index_get(qd_index *ix, qd_str id, qd_get_result *out, qd_error *er
             *out = result;
         return st;
     }
-    return qd_fail(err, QD_EBUSY, "document '%.*s' of index '%s' changes faster than it can be read: try again", QD_STR_FMT(id), ix->name);
+    return qd_fail(err, QD_EBUSY, "document '%.*s' of index '%s' changes faster than it can be read: try again",
+                   QD_STR_FMT(id), ix->name);
 }

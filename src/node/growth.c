@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The mapping grows: by PUT _mapping, and by documents with new fields. The order of steps is what makes a crash harmless:
- * everything in flight is committed, so that the log holds nothing older than the new mapping; the definition is written; the
- * shard's schema follows (a shard that lags behind its definition is extended when it is opened); readers see it last. */
+ * The mapping grows: by PUT _mapping, and by documents with new fields. The order of steps is what makes a crash
+ * harmless: everything in flight is committed, so that the log holds nothing older than the new mapping; the definition
+ * is written; the shard's schema follows (a shard that lags behind its definition is extended when it is opened);
+ * readers see it last. */
 #include "node/index_internal.h"
 
 static qd_status persist(qd_index *ix, qd_mapping *m, qd_error *err)

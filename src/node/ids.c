@@ -26,7 +26,8 @@ static void encode(const uint8_t *in, size_t n, char *out)
 static uint8_t process_bytes[6];
 static bool has_process_bytes;
 static pthread_once_t process_once = PTHREAD_ONCE_INIT;
-static atomic_uint_least64_t last_stamp; /* milliseconds << 24 | count: only grows, so that a clock set back does no harm */
+static atomic_uint_least64_t
+    last_stamp; /* milliseconds << 24 | count: only grows, so that a clock set back does no harm */
 
 static void draw_process_bytes(void)
 {
@@ -35,10 +36,12 @@ static void draw_process_bytes(void)
 
 static uint64_t next_stamp(void)
 {
-    uint64_t now = (uint64_t)qd_clock_wall_ms() << 24, last = atomic_load_explicit(&last_stamp, memory_order_relaxed), next;
+    uint64_t now = (uint64_t)qd_clock_wall_ms() << 24, last = atomic_load_explicit(&last_stamp, memory_order_relaxed),
+             next;
     do
         next = last >= now ? last + 1 : now;
-    while (!atomic_compare_exchange_weak_explicit(&last_stamp, &last, next, memory_order_relaxed, memory_order_relaxed));
+    while (
+        !atomic_compare_exchange_weak_explicit(&last_stamp, &last, next, memory_order_relaxed, memory_order_relaxed));
     return next;
 }
 

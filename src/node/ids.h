@@ -11,8 +11,8 @@
 #define QD_UUID_SIZE    23
 #define QD_ID_MAX_BYTES 512
 
-/* 15 bytes as URL-safe base64: milliseconds, a count, and six random bytes of this process. Ids made later begin alike, which the term
- * dictionary likes, and no two are equal, so that no lookup is needed. Errors: QD_EINTERNAL. */
+/* 15 bytes as URL-safe base64: milliseconds, a count, and six random bytes of this process. Ids made later begin alike,
+ * which the term dictionary likes, and no two are equal, so that no lookup is needed. Errors: QD_EINTERNAL. */
 qd_status qd_auto_id(char out[QD_AUTO_ID_SIZE], qd_error *err);
 /* 16 random bytes as URL-safe base64. Errors: QD_EINTERNAL. */
 qd_status qd_uuid_new(char out[QD_UUID_SIZE], qd_error *err);

@@ -2,12 +2,13 @@
  *
  * The node room: the indices of this node, the write path (DESIGN 5), refresh and recovery.
  *
- * qd_index is one index: a shard, its op log, its version map. A write: parse all items without a lock -> grow the mapping if they bring new fields
- * -> under write_mutex check versions, give sequence numbers, enqueue to the log -> wait (group commit, one fsync) -> the log's `done`
- * applies to the shard in sequence order -> answer. So nothing is visible or acked before it is durable.
- * Refresh commits the shard with the last applied sequence number as payload, swaps the searcher, then trims the log.
- * Opening replays the log after the payload.
- * Lock order: node.table_lock, index.write_mutex, index.versions_lock, the log's. No lock is held across fsync (but the log leader's own duty). */
+ * qd_index is one index: a shard, its op log, its version map. A write: parse all items without a lock -> grow the
+ * mapping if they bring new fields
+ * -> under write_mutex check versions, give sequence numbers, enqueue to the log -> wait (group commit, one fsync) ->
+ * the log's `done` applies to the shard in sequence order -> answer. So nothing is visible or acked before it is
+ * durable. Refresh commits the shard with the last applied sequence number as payload, swaps the searcher, then trims
+ * the log. Opening replays the log after the payload. Lock order: node.table_lock, index.write_mutex,
+ * index.versions_lock, the log's. No lock is held across fsync (but the log leader's own duty). */
 #ifndef QD_NODE_INDEX_H
 #define QD_NODE_INDEX_H
 
@@ -36,8 +37,8 @@ typedef struct qd_op {
     bool created, found; /* index: a new document; delete: there was one */
 } qd_op;
 
-/* Runs the operations in order; each fails alone. Returns an error only when none could be tried (the index is closed or its log has failed). On QD_OK each op
- * has its outcome and every op with status QD_OK is durable. Threads: any. */
+/* Runs the operations in order; each fails alone. Returns an error only when none could be tried (the index is closed
+ * or its log has failed). On QD_OK each op has its outcome and every op with status QD_OK is durable. Threads: any. */
 qd_status qd_index_write(qd_index *ix, qd_op *ops, size_t n, qd_error *err);
 
 /* Realtime: sees what is acked and not yet refreshed. *source: owned by caller (free). */
@@ -53,7 +54,8 @@ qd_mapping *qd_index_mapping(qd_index *ix); /* with a reference */
 qd_status qd_index_put_mapping(qd_index *ix, const json_t *body, qd_error *err);
 
 typedef struct qd_index_stats {
-    uint64_t docs, segments, size_bytes, log_records, indexed_total, deleted_total, refresh_total, search_total, search_ns;
+    uint64_t docs, segments, size_bytes, log_records, indexed_total, deleted_total, refresh_total, search_total,
+        search_ns;
     int64_t max_seq_no; /* -1: none */
 } qd_index_stats;
 void qd_index_stats_get(qd_index *ix, qd_index_stats *out);

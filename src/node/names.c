@@ -13,8 +13,8 @@ qd_status qd_index_name_check(qd_str name, qd_error *err)
     if (name.n == 0)
         return refuse(name, "must not be empty", err);
     if (name.n > MAX_BYTES)
-        return qd_fail(err, QD_EINDEX_NAME, "Invalid index name [%.*s], index name is too long, (%zu > %d)", QD_STR_FMT(name), name.n,
-                       MAX_BYTES);
+        return qd_fail(err, QD_EINDEX_NAME, "Invalid index name [%.*s], index name is too long, (%zu > %d)",
+                       QD_STR_FMT(name), name.n, MAX_BYTES);
     if (!qd_str_is_utf8(name))
         return refuse((qd_str){"", 0}, "must be UTF-8", err);
     for (size_t i = 0; i < name.n; i++) {

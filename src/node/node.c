@@ -162,7 +162,8 @@ static qd_status check_options(const qd_node_options *o, qd_error *err)
     if (!o->data_dir || !*o->data_dir)
         return qd_fail(err, QD_EINVAL, "the data directory is not given");
     if (o->max_log_bytes < MIN_MAX_LOG_BYTES)
-        return qd_fail(err, QD_EINVAL, "an op log of at most %zu bytes is too small: expected at least %zu", o->max_log_bytes, MIN_MAX_LOG_BYTES);
+        return qd_fail(err, QD_EINVAL, "an op log of at most %zu bytes is too small: expected at least %zu",
+                       o->max_log_bytes, MIN_MAX_LOG_BYTES);
     return QD_OK;
 }
 
@@ -184,8 +185,8 @@ static qd_status open_store(qd_node *n, qd_error *err)
     char *lock = NULL, *meta = NULL;
     qd_status st = QD_OK;
     n->data_dir = strdup(n->options.data_dir);
-    if (!n->data_dir || asprintf(&n->indices_dir, "%s/indices", n->data_dir) < 0 || asprintf(&lock, "%s/node.lock", n->data_dir) < 0 ||
-        asprintf(&meta, "%s/meta", n->data_dir) < 0)
+    if (!n->data_dir || asprintf(&n->indices_dir, "%s/indices", n->data_dir) < 0 ||
+        asprintf(&lock, "%s/node.lock", n->data_dir) < 0 || asprintf(&meta, "%s/meta", n->data_dir) < 0)
         st = qd_fail_nomem(err);
     if (st == QD_OK)
         st = qd_dir_make(n->data_dir, err);
@@ -216,7 +217,8 @@ qd_status qd_node_open(const qd_node_options *options, qd_node **out, qd_error *
     n->indices = qd_map_new();
     n->broken = qd_map_new();
     st = n->indices && n->broken ? open_store(n, err) : qd_fail_nomem(err);
-    n->host = (qd_index_host){n->kv, options->writer_memory_bytes, options->max_log_bytes, on_wants_refresh, on_index_log, n};
+    n->host =
+        (qd_index_host){n->kv, options->writer_memory_bytes, options->max_log_bytes, on_wants_refresh, on_index_log, n};
     if (st == QD_OK)
         st = qd_node_recover(n, err);
     if (st == QD_OK)

@@ -4,7 +4,8 @@
  *   node.lock            held while open: two processes cannot share a directory
  *   meta/                kv on LMDB (functions, index definitions)
  *   indices/<uuid>/data  the seam's segments;  indices/<uuid>/log  the op log on LMDB
- * An index definition is the kv entry "index/<name>" {uuid, created, settings, mappings}; a directory without an entry is removed at start. */
+ * An index definition is the kv entry "index/<name>" {uuid, created, settings, mappings}; a directory without an entry
+ * is removed at start. */
 #ifndef QD_NODE_NODE_H
 #define QD_NODE_NODE_H
 
@@ -30,8 +31,10 @@ qd_status qd_node_open(const qd_node_options *options, qd_node **out, qd_error *
 void qd_node_close(qd_node *n);
 qd_kv *qd_node_kv(qd_node *n);
 
-/* `body`: {"settings"?, "mappings"?} as in PUT /index; may be NULL. Settings understood: number_of_shards and number_of_replicas (1 and 0 by default; others are kept and
- * shown, one shard is used), refresh_interval, mapping.total_fields.limit, …; unknown ones are refused by name. Errors: QD_EINDEX_NAME, QD_EINDEX_EXISTS, QD_EMAPPING, QD_EINVAL, QD_ELIMIT. */
+/* `body`: {"settings"?, "mappings"?} as in PUT /index; may be NULL. Settings understood: number_of_shards and
+ * number_of_replicas (1 and 0 by default; others are kept and shown, one shard is used), refresh_interval,
+ * mapping.total_fields.limit, …; unknown ones are refused by name. Errors: QD_EINDEX_NAME, QD_EINDEX_EXISTS,
+ * QD_EMAPPING, QD_EINVAL, QD_ELIMIT. */
 qd_status qd_node_create_index(qd_node *n, qd_str name, const json_t *body, qd_error *err);
 /* Removes definition, then data; queries that run keep their files. Errors: QD_EINDEX_NOTFOUND. */
 qd_status qd_node_delete_index(qd_node *n, qd_str name, qd_error *err);
@@ -39,7 +42,8 @@ qd_status qd_node_delete_index(qd_node *n, qd_str name, qd_error *err);
 qd_status qd_node_index(qd_node *n, qd_str name, qd_index **out, qd_error *err);
 /* The same, creating it with a dynamic mapping when absent (auto-create on the first write). */
 qd_status qd_node_index_or_create(qd_node *n, qd_str name, qd_index **out, qd_error *err);
-/* Index expressions: "a", "a,b", "logs-*", "_all", "*". *out: array of references, owned by caller (qd_node_release). A plain name that is absent is an error, a pattern without match is not. */
+/* Index expressions: "a", "a,b", "logs-*", "_all", "*". *out: array of references, owned by caller (qd_node_release). A
+ * plain name that is absent is an error, a pattern without match is not. */
 qd_status qd_node_resolve(qd_node *n, qd_str expression, qd_index ***out, size_t *count, qd_error *err);
 void qd_node_release(qd_index **indices, size_t count);
 

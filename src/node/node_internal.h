@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a node is inside. Private to node.c (opening, closing, recovery of all), node_table.c (names to indices) and
- * refresher.c (the background thread). Indices refer to the node through qd_index_host only; the node outlives all of them.
- * Lock order: create_mutex, table_lock, then an index's locks. refresher.mutex is a leaf. */
+ * refresher.c (the background thread). Indices refer to the node through qd_index_host only; the node outlives all of
+ * them. Lock order: create_mutex, table_lock, then an index's locks. refresher.mutex is a leaf. */
 #ifndef QD_NODE_NODE_INTERNAL_H
 #define QD_NODE_NODE_INTERNAL_H
 

@@ -146,7 +146,8 @@ static qd_status check_new_name(qd_node *n, qd_str name, qd_error *err)
         st = qd_fail(err, QD_EINDEX_EXISTS, "index [%.*s/%s] already exists", QD_STR_FMT(name),
                      present ? qd_index_uuid(present) : broken->uuid);
     else if (count >= n->options.max_indices)
-        st = qd_fail(err, QD_ELIMIT, "cannot create index [%.*s]: there are %zu, and no more are allowed; delete some", QD_STR_FMT(name), count);
+        st = qd_fail(err, QD_ELIMIT, "cannot create index [%.*s]: there are %zu, and no more are allowed; delete some",
+                     QD_STR_FMT(name), count);
     pthread_rwlock_unlock(&n->table_lock);
     return st;
 }
@@ -155,7 +156,8 @@ static qd_status read_body(qd_node *n, const json_t *body, qd_definition *d, qd_
 {
     static const char *const ALLOWED[] = {"settings", "mappings", "aliases", NULL};
     static const char *const MAPPING_ALLOWED[] = {"dynamic", "properties", NULL};
-    const json_t *mappings = body ? json_object_get(body, "mappings") : NULL, *aliases = body ? json_object_get(body, "aliases") : NULL;
+    const json_t *mappings = body ? json_object_get(body, "mappings") : NULL,
+                 *aliases = body ? json_object_get(body, "aliases") : NULL;
     if (body && !json_is_object(body))
         return qd_fail(err, QD_EINVAL, "create index: expected an object, got %s", qd_json_type_name(body));
     qd_status st = body ? qd_json_only(body, "create index", ALLOWED, QD_EPARSE, err) : QD_OK;
@@ -164,7 +166,8 @@ static qd_status read_body(qd_node *n, const json_t *body, qd_definition *d, qd_
     if (st == QD_OK && json_is_object(mappings))
         st = qd_json_only(mappings, "mapping", MAPPING_ALLOWED, QD_EMAPPING, err);
     if (st == QD_OK)
-        st = qd_settings_read(body ? json_object_get(body, "settings") : NULL, n->options.refresh_interval_ms, &d->settings, err);
+        st = qd_settings_read(body ? json_object_get(body, "settings") : NULL, n->options.refresh_interval_ms,
+                              &d->settings, err);
     return st == QD_OK ? qd_mapping_new(mappings, d->settings.max_fields, &d->mapping, err) : st;
 }
 

@@ -12,15 +12,16 @@
 static qd_status check_op(qd_op *op)
 {
     if (op->source.n > MAX_SOURCE_BYTES)
-        return qd_fail(&op->error, QD_ETOOLARGE, "document '%.*s' is %zu bytes long, at most %zu are taken", QD_STR_FMT(op->id), op->source.n,
-                       MAX_SOURCE_BYTES);
+        return qd_fail(&op->error, QD_ETOOLARGE, "document '%.*s' is %zu bytes long, at most %zu are taken",
+                       QD_STR_FMT(op->id), op->source.n, MAX_SOURCE_BYTES);
     if (op->id.n > QD_ID_MAX_BYTES)
-        return qd_fail(&op->error, QD_EINVAL, "id [%.*s] is too long, must be no longer than %d bytes but was: %zu", QD_STR_FMT(op->id),
-                       QD_ID_MAX_BYTES, op->id.n);
+        return qd_fail(&op->error, QD_EINVAL, "id [%.*s] is too long, must be no longer than %d bytes but was: %zu",
+                       QD_STR_FMT(op->id), QD_ID_MAX_BYTES, op->id.n);
     if (op->id.n == 0 && op->type == QD_OP_DELETE)
         return qd_fail(&op->error, QD_EINVAL, "Validation Failed: 1: id is missing;");
     if (op->if_seq_no != QD_SEQ_ANY && (op->id.n == 0 || op->type == QD_OP_CREATE))
-        return qd_fail(&op->error, QD_EINVAL, "Validation Failed: 1: compare and write operations need an id and cannot be creations;");
+        return qd_fail(&op->error, QD_EINVAL,
+                       "Validation Failed: 1: compare and write operations need an id and cannot be creations;");
     if (!qd_str_is_utf8(op->id))
         return qd_fail(&op->error, QD_EINVAL, "a document's id must be UTF-8");
     return QD_OK;
@@ -113,13 +114,15 @@ static void parse_growing(qd_preparation *p, size_t i, qd_mapping **m)
         parse(p, i, *m, &additions);
         if (p->prepared[i].needs_fields) {
             json_decref(additions);
-            op->status = qd_fail(&op->error, QD_EINTERNAL, "document '%.*s': its new fields could not be added to the mapping",
-                                 QD_STR_FMT(op->result_id));
+            op->status =
+                qd_fail(&op->error, QD_EINTERNAL, "document '%.*s': its new fields could not be added to the mapping",
+                        QD_STR_FMT(op->result_id));
         }
     }
 }
 
-/* All new fields of a request become one change of the mapping. Documents parsed with the mapping as it became at last need not be parsed again. */
+/* All new fields of a request become one change of the mapping. Documents parsed with the mapping as it became at last
+ * need not be parsed again. */
 static qd_status grow(qd_preparation *p, qd_error *err)
 {
     uint64_t generation;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The part of a write that needs no lock: operations are checked, documents parsed against the mapping, which grows where they bring new
- * fields, and ids looked up in the searcher ahead of time. Used by write.c only. */
+ * The part of a write that needs no lock: operations are checked, documents parsed against the mapping, which grows
+ * where they bring new fields, and ids looked up in the searcher ahead of time. Used by write.c only. */
 #ifndef QD_NODE_PREPARE_H
 #define QD_NODE_PREPARE_H
 
@@ -27,8 +27,9 @@ typedef struct qd_preparation {
 /* Clears the outcomes of `ops`. Errors: QD_ENOMEM. */
 qd_status qd_prepare_init(qd_preparation *p, qd_index *ix, qd_op *ops, size_t n, qd_error *err);
 void qd_prepare_deinit(qd_preparation *p);
-/* Parses what has not been parsed with the current mapping. A bad operation gets its outcome and is left out. May be called again, when the
- * mapping turns out to have changed. Errors: those that concern all operations (the index is deleted, its mapping cannot be kept). */
+/* Parses what has not been parsed with the current mapping. A bad operation gets its outcome and is left out. May be
+ * called again, when the mapping turns out to have changed. Errors: those that concern all operations (the index is
+ * deleted, its mapping cannot be kept). */
 qd_status qd_prepare_documents(qd_preparation *p, qd_error *err);
 /* Looks the ids up in the current searcher, unless it is the one they were looked up in. */
 qd_status qd_prepare_lookups(qd_preparation *p, qd_error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One operation as the op log keeps it: a fixed header, the id, the source. The record's number in the log is the operation's
- * sequence number. All integers are little-endian. */
+ * One operation as the op log keeps it: a fixed header, the id, the source. The record's number in the log is the
+ * operation's sequence number. All integers are little-endian. */
 #ifndef QD_NODE_RECORD_H
 #define QD_NODE_RECORD_H
 

@@ -32,7 +32,10 @@ typedef struct reader {
 /* "-1", "500ms", "1s", "2m", "1h". */
 static bool parse_time(qd_str s, int64_t *ms)
 {
-    static const struct { const char *unit; int64_t ms; } UNITS[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } UNITS[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
     size_t digits = 0;
     if (qd_str_is(s, "-1") || qd_str_is(s, "0"))
         return qd_str_to_i64(s, ms);
@@ -90,19 +93,21 @@ static qd_status read_one(reader *r, const char *name, const json_t *v)
         if (strcmp(SETTINGS[i].name, name) == 0)
             setting = &SETTINGS[i];
     if (!setting)
-        return qd_fail_field(r->err, QD_EINVAL, name,
-                             "unknown setting [index.%.100s] please check that it is one of those that the documentation lists", name);
+        return qd_fail_field(
+            r->err, QD_EINVAL, name,
+            "unknown setting [index.%.100s] please check that it is one of those that the documentation lists", name);
     if (json_is_integer(v))
         text = (qd_str){number, qd_number_i64(json_integer_value(v), number)};
     else if (json_is_boolean(v))
         text = json_is_true(v) ? QD_STR("true") : QD_STR("false");
     if (!text.p || !parse_as(setting->kind, text, &value))
-        return qd_fail_field(r->err, QD_EINVAL, name, "Failed to parse value [%.*s] for setting [index.%s]: expected %s", QD_STR_FMT(text), name,
+        return qd_fail_field(r->err, QD_EINVAL, name,
+                             "Failed to parse value [%.*s] for setting [index.%s]: expected %s", QD_STR_FMT(text), name,
                              expected(setting->kind));
     if (value < setting->min || value > setting->max)
         return qd_fail_field(r->err, QD_EINVAL, name,
-                             "Failed to parse value [%.*s] for setting [index.%s] must be between %lld and %lld", QD_STR_FMT(text), name,
-                             (long long)setting->min, (long long)setting->max);
+                             "Failed to parse value [%.*s] for setting [index.%s] must be between %lld and %lld",
+                             QD_STR_FMT(text), name, (long long)setting->min, (long long)setting->max);
     use(r->s, name, value);
     return json_object_set_new(r->s->texts, name, json_stringn(text.p, text.n)) == 0 ? QD_OK : qd_fail_nomem(r->err);
 }
@@ -155,7 +160,8 @@ void qd_settings_deinit(qd_settings *s)
     s->texts = NULL;
 }
 
-/* "mapping.total_fields.limit" as {"mapping":{"total_fields":{"limit":…}}}. No two names of the table share a first part. */
+/* "mapping.total_fields.limit" as {"mapping":{"total_fields":{"limit":…}}}. No two names of the table share a first
+ * part. */
 static void write_nested(const char *name, const char *text, qd_json *w)
 {
     const char *dot = strchr(name, '.');

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Settings of an index: one table (settings.c) says which there are. They come in OpenSearch's forms ("index.refresh_interval", nested
- * objects, numbers or strings) and are kept as text, as GET _settings shows them. */
+ * Settings of an index: one table (settings.c) says which there are. They come in OpenSearch's forms
+ * ("index.refresh_interval", nested objects, numbers or strings) and are kept as text, as GET _settings shows them. */
 #ifndef QD_NODE_SETTINGS_H
 #define QD_NODE_SETTINGS_H
 

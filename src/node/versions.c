@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Open addressing over entries in an arena. Entries are not removed one by one: a refresh keeps the few that it does not
- * cover by copying them into a new table, and frees the old one whole. */
+ * Open addressing over entries in an arena. Entries are not removed one by one: a refresh keeps the few that it does
+ * not cover by copying them into a new table, and frees the old one whole. */
 #include "node/versions.h"
 
 #include <pthread.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The version map of an index: for each document written since the last refresh its newest sequence number and version. What is not
- * here is answered by the searcher. Entries arrive under the index's write_mutex and leave at a refresh, after the searcher that
- * knows them has become the current one: whoever misses here and takes the searcher after that sees the document there.
- * Threads: any; one lock within, held for memory work only. */
+ * The version map of an index: for each document written since the last refresh its newest sequence number and version.
+ * What is not here is answered by the searcher. Entries arrive under the index's write_mutex and leave at a refresh,
+ * after the searcher that knows them has become the current one: whoever misses here and takes the searcher after that
+ * sees the document there. Threads: any; one lock within, held for memory work only. */
 #ifndef QD_NODE_VERSIONS_H
 #define QD_NODE_VERSIONS_H
 

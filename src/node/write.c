@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The write path of an index, top to bottom: prepare without a lock, order under write_mutex, wait for the log, apply when durable. */
+ * The write path of an index, top to bottom: prepare without a lock, order under write_mutex, wait for the log, apply
+ * when durable. */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -55,8 +56,8 @@ static void mark_dirty(qd_index *ix)
         ix->host.wants_refresh(ix->host.arg, is_urgent);
 }
 
-/* The log calls this for each batch, in sequence order. Nothing of a batch is applied once the index has failed: a later commit would
- * otherwise claim to contain what is missing. */
+/* The log calls this for each batch, in sequence order. Nothing of a batch is applied once the index has failed: a
+ * later commit would otherwise claim to contain what is missing. */
 static void on_durable(void *arg, qd_status st, const qd_error *failure)
 {
     batch *b = arg;
@@ -87,8 +88,8 @@ typedef struct current {
     int64_t seq_no, version;
 } current;
 
-/* First the version map, then the searcher, which must be the current one after the map was asked: a refresh takes entries out of the
- * map when a newer searcher has them. */
+/* First the version map, then the searcher, which must be the current one after the map was asked: a refresh takes
+ * entries out of the map when a newer searcher has them. */
 static qd_status find_current(batch *b, size_t i, current *out, qd_error *err)
 {
     const qd_prepared *p = &b->preparation.prepared[i];
@@ -109,18 +110,21 @@ static qd_status find_current(batch *b, size_t i, current *out, qd_error *err)
 static qd_status check_conflict(qd_op *op, const current *now)
 {
     if (op->type == QD_OP_CREATE && now->exists)
-        return qd_fail(&op->error, QD_ECONFLICT, "[%.*s]: version conflict, document already exists (current version [%lld])",
+        return qd_fail(&op->error, QD_ECONFLICT,
+                       "[%.*s]: version conflict, document already exists (current version [%lld])",
                        QD_STR_FMT(op->result_id), (long long)now->version);
     if (op->if_seq_no == QD_SEQ_ANY || (now->exists && op->if_seq_no == now->seq_no && op->if_primary_term == 1))
         return QD_OK;
     if (!now->exists)
-        return qd_fail(&op->error, QD_ECONFLICT,
-                       "[%.*s]: version conflict, required seqNo [%lld], primary term [%lld]. but no document was found",
-                       QD_STR_FMT(op->result_id), (long long)op->if_seq_no, (long long)op->if_primary_term);
-    return qd_fail(&op->error, QD_ECONFLICT,
-                   "[%.*s]: version conflict, required seqNo [%lld], primary term [%lld]. current document has seqNo [%lld] and "
-                   "primary term [1]",
-                   QD_STR_FMT(op->result_id), (long long)op->if_seq_no, (long long)op->if_primary_term, (long long)now->seq_no);
+        return qd_fail(
+            &op->error, QD_ECONFLICT,
+            "[%.*s]: version conflict, required seqNo [%lld], primary term [%lld]. but no document was found",
+            QD_STR_FMT(op->result_id), (long long)op->if_seq_no, (long long)op->if_primary_term);
+    return qd_fail(
+        &op->error, QD_ECONFLICT,
+        "[%.*s]: version conflict, required seqNo [%lld], primary term [%lld]. current document has seqNo [%lld] and "
+        "primary term [1]",
+        QD_STR_FMT(op->result_id), (long long)op->if_seq_no, (long long)op->if_primary_term, (long long)now->seq_no);
 }
 
 /* Gives the operation its sequence number and version, and a record. */
@@ -147,7 +151,8 @@ static void order_one(batch *b, size_t i)
     o->op = i;
     o->record = (qd_record){is_delete, now.exists, version, op->result_id, is_delete ? (qd_str){"", 0} : op->source};
     qd_record_write_header(&o->record, o->header);
-    b->records[b->n_ordered++] = (qd_log_record){(uint64_t)seq_no, {{(char *)o->header, sizeof o->header}, o->record.id, o->record.source}};
+    b->records[b->n_ordered++] =
+        (qd_log_record){(uint64_t)seq_no, {{(char *)o->header, sizeof o->header}, o->record.id, o->record.source}};
     b->bytes += sizeof o->header + o->record.id.n + o->record.source.n;
 }
 
@@ -186,7 +191,9 @@ static qd_status order_all(batch *b, obstacle *out, qd_error *err)
     if (st != QD_OK)
         return st;
     qd_mapping_unref(qd_index_current_mapping(ix, &generation));
-    *out = generation != b->preparation.generation ? STALE : qd_index_has_room(ix, b->n, b->request_bytes) ? CLEAR : FULL;
+    *out = generation != b->preparation.generation         ? STALE
+           : qd_index_has_room(ix, b->n, b->request_bytes) ? CLEAR
+                                                           : FULL;
     if (*out != CLEAR)
         return QD_OK;
     b->first_seq_no = ix->next_seq_no;
@@ -242,8 +249,9 @@ static qd_status check_size(batch *b, qd_error *err)
     for (size_t i = 0; i < b->n; i++)
         bytes += QD_RECORD_HEADER_SIZE + (b->ops[i].id.n ? b->ops[i].id.n : QD_AUTO_ID_SIZE) + b->ops[i].source.n;
     if (bytes > max)
-        return qd_fail(err, QD_ETOOLARGE, "index '%s': the request holds %zu bytes of documents, at most %zu are taken at once", b->ix->name,
-                       bytes, max);
+        return qd_fail(err, QD_ETOOLARGE,
+                       "index '%s': the request holds %zu bytes of documents, at most %zu are taken at once",
+                       b->ix->name, bytes, max);
     b->request_bytes = bytes;
     return QD_OK;
 }

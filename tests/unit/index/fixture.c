@@ -61,7 +61,8 @@ void fixture_add(shard_fixture *f, const char *id, const char *source)
     json_t *additions = NULL;
     assert_status_ok(qd_document_parse(f->mapping, qd_str_of(source), &doc, &additions, &err), &err);
     assert_non_null(doc);
-    assert_status_ok(qd_shard_add(f->shard, doc, qd_str_of(id), f->next_seq_no, 1, qd_str_of(source), true, &err), &err);
+    assert_status_ok(qd_shard_add(f->shard, doc, qd_str_of(id), f->next_seq_no, 1, qd_str_of(source), true, &err),
+                     &err);
     f->next_seq_no++;
 }
 

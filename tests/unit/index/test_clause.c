@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Each clause against one shard: which documents it finds, and with which score where OpenSearch has one to compare with. */
+ * Each clause against one shard: which documents it finds, and with which score where OpenSearch has one to compare
+ * with. */
 #include "fixture.h"
 
 #include <math.h>
@@ -15,15 +16,28 @@ static qd_searcher *searcher;
 static int setup(void **state)
 {
     (void)state;
-    fixture_init(&fixture,
-                 "{\"properties\":{\"t\":{\"type\":\"text\",\"fields\":{\"keyword\":{\"type\":\"keyword\"}}},\"k\":{\"type\":\"keyword\"},"
-                 "\"l\":{\"type\":\"long\"},\"i\":{\"type\":\"integer\"},\"d\":{\"type\":\"double\"},\"f\":{\"type\":\"float\"},"
-                 "\"b\":{\"type\":\"boolean\"},\"at\":{\"type\":\"date\"},\"loc\":{\"type\":\"geo_point\"},\"o\":{\"properties\":{\"x\":{\"type\":\"long\"},"
-                 "\"y\":{\"type\":\"keyword\"}}},\"column_only\":{\"type\":\"long\",\"index\":false},\"terms_only\":{\"type\":\"long\",\"doc_values\":false},"
-                 "\"neither\":{\"type\":\"keyword\",\"index\":false,\"doc_values\":false}}}");
-    fixture_add(&fixture, "0", "{\"t\":\"Quick fox\",\"k\":\"apple\",\"l\":1,\"i\":10,\"d\":1.5,\"f\":0.1,\"b\":true,\"at\":\"2026-01-01\",\"o\":{\"x\":1}}");
-    fixture_add(&fixture, "1", "{\"t\":\"quick quick dog\",\"k\":[\"banana\",\"5\"],\"l\":2,\"i\":-3,\"d\":2,\"f\":2.5,\"b\":false,\"at\":\"2026-01-01T12:30:00Z\"}");
-    fixture_add(&fixture, "2", "{\"t\":\"lazy dog\",\"k\":\"cherry\",\"l\":9007199254740993,\"d\":-0.5,\"at\":\"2026-01-02\",\"o\":{\"y\":\"z\"},\"loc\":[1,2]}");
+    fixture_init(
+        &fixture,
+        "{\"properties\":{\"t\":{\"type\":\"text\",\"fields\":{\"keyword\":{\"type\":\"keyword\"}}},\"k\":{\"type\":"
+        "\"keyword\"},"
+        "\"l\":{\"type\":\"long\"},\"i\":{\"type\":\"integer\"},\"d\":{\"type\":\"double\"},\"f\":{\"type\":\"float\"},"
+        "\"b\":{\"type\":\"boolean\"},\"at\":{\"type\":\"date\"},\"loc\":{\"type\":\"geo_point\"},\"o\":{"
+        "\"properties\":{\"x\":{\"type\":\"long\"},"
+        "\"y\":{\"type\":\"keyword\"}}},\"column_only\":{\"type\":\"long\",\"index\":false},\"terms_only\":{\"type\":"
+        "\"long\",\"doc_values\":false},"
+        "\"neither\":{\"type\":\"keyword\",\"index\":false,\"doc_values\":false}}}");
+    fixture_add(
+        &fixture, "0",
+        "{\"t\":\"Quick "
+        "fox\",\"k\":\"apple\",\"l\":1,\"i\":10,\"d\":1.5,\"f\":0.1,\"b\":true,\"at\":\"2026-01-01\",\"o\":{\"x\":1}}");
+    fixture_add(&fixture, "1",
+                "{\"t\":\"quick quick "
+                "dog\",\"k\":[\"banana\",\"5\"],\"l\":2,\"i\":-3,\"d\":2,\"f\":2.5,\"b\":false,\"at\":\"2026-01-01T12:"
+                "30:00Z\"}");
+    fixture_add(&fixture, "2",
+                "{\"t\":\"lazy "
+                "dog\",\"k\":\"cherry\",\"l\":9007199254740993,\"d\":-0.5,\"at\":\"2026-01-02\",\"o\":{\"y\":\"z\"},"
+                "\"loc\":[1,2]}");
     fixture_add(&fixture, "3", "{\"column_only\":7,\"terms_only\":8,\"neither\":\"n\",\"k\":\"true\"}");
     fixture_commit(&fixture);
     searcher = qd_shard_searcher(fixture.shard);
@@ -129,23 +143,38 @@ static void test_term__scores__are_those_of_opensearch(void **state)
 static void test_term__what_the_type_cannot_be__is_an_error(void **state)
 {
     (void)state;
-    static const struct { const char *path, *value, *message; } CASES[] = {
-        {"l", "\"abc\"", "failed to create query on field [l] of type [long]: For input string: \"abc\": expected a number"},
-        {"l", "true", "failed to create query on field [l] of type [long]: For input string: \"true\": expected a number"},
-        {"k", "{}", "failed to create query on field [k] of type [keyword]: expected a string, a number or a boolean, got an object"},
-        {"b", "\"yes\"", "failed to create query on field [b] of type [boolean]: For input string: \"yes\": expected [true] or [false]"},
-        {"at", "\"soon\"", "failed to create query on field [at] of type [date]: For input string: \"soon\": expected a date of the format "
-                           "[strict_date_optional_time||epoch_millis]"},
-        {"at", "\"now-1d\"", "failed to create query on field [at] of type [date]: date math is not supported yet: give a date, milliseconds or \"now\""},
-        {"loc", "\"1,2\"", "failed to create query on field [loc] of type [geo_point]: Geometry fields do not support exact searching, use dedicated "
-                           "geometry queries instead"},
-        {"neither", "\"n\"", "failed to create query on field [neither] of type [keyword]: Cannot search on it since it is not indexed"},
+    static const struct { const char *path, *value, *message;
+    } CASES[] = {
+        {"l", "\"abc\"",
+         "failed to create query on field [l] of type [long]: For input string: \"abc\": expected a number"},
+        {"l", "true",
+         "failed to create query on field [l] of type [long]: For input string: \"true\": expected a number"},
+        {"k", "{}",
+         "failed to create query on field [k] of type [keyword]: expected a string, a number or a boolean, got an "
+         "object"},
+        {"b", "\"yes\"",
+         "failed to create query on field [b] of type [boolean]: For input string: \"yes\": expected [true] or "
+         "[false]"},
+        {"at", "\"soon\"",
+         "failed to create query on field [at] of type [date]: For input string: \"soon\": expected a date of the "
+         "format "
+         "[strict_date_optional_time||epoch_millis]"},
+        {"at", "\"now-1d\"",
+         "failed to create query on field [at] of type [date]: date math is not supported yet: give a date, "
+         "milliseconds or \"now\""},
+        {"loc", "\"1,2\"",
+         "failed to create query on field [loc] of type [geo_point]: Geometry fields do not support exact searching, "
+         "use dedicated "
+         "geometry queries instead"},
+        {"neither", "\"n\"",
+         "failed to create query on field [neither] of type [keyword]: Cannot search on it since it is not indexed"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         qd_clause *c = NULL;
         qd_error err = QD_ERROR_INIT;
         json_t *v = json_of(CASES[i].value);
-        assert_failed_with(qd_clause_term(searcher, field(CASES[i].path), v, &c, &err), &err, QD_EQUERY, CASES[i].message);
+        assert_failed_with(qd_clause_term(searcher, field(CASES[i].path), v, &c, &err), &err, QD_EQUERY,
+                           CASES[i].message);
         assert_null(c);
         json_decref(v);
     }
@@ -181,12 +210,14 @@ static void test_ids__finds_each_and_no_other(void **state)
     json_t *v = json_of("[\"2\",0,\"9\"]"), *bad = json_of("[true]");
     assert_status_ok(qd_clause_ids(searcher, v, &c, &err), &err);
     assert_string_equal(run(c).ids, "0 2");
-    assert_failed_with(qd_clause_ids(searcher, bad, &c, &err), &err, QD_EQUERY, "[ids] query: expected strings in 'values', got a boolean");
+    assert_failed_with(qd_clause_ids(searcher, bad, &c, &err), &err, QD_EQUERY,
+                       "[ids] query: expected strings in 'values', got a boolean");
     json_decref(v);
     json_decref(bad);
 }
 
-static void assert_range(const char *path, const char *lower, bool lower_inclusive, const char *upper, bool upper_inclusive, const char *ids)
+static void assert_range(const char *path, const char *lower, bool lower_inclusive, const char *upper,
+                         bool upper_inclusive, const char *ids)
 {
     qd_clause *c = NULL;
     qd_error err = QD_ERROR_INIT;
@@ -195,8 +226,8 @@ static void assert_range(const char *path, const char *lower, bool lower_inclusi
     assert_status_ok(qd_clause_range(searcher, field(path), &b, &c, &err), &err);
     hits h = run(c);
     if (strcmp(h.ids, ids) != 0)
-        fail_msg("%s in %s%s, %s%s: expected [%s], got [%s]", path, lower_inclusive ? "[" : "(", lower ? lower : "*", upper ? upper : "*",
-                 upper_inclusive ? "]" : ")", ids, h.ids);
+        fail_msg("%s in %s%s, %s%s: expected [%s], got [%s]", path, lower_inclusive ? "[" : "(", lower ? lower : "*",
+                 upper ? upper : "*", upper_inclusive ? "]" : ")", ids, h.ids);
     json_decref(low);
     json_decref(high);
 }
@@ -230,17 +261,22 @@ static void test_range__bounds_are_exact(void **state)
 static void test_range__where_it_cannot_be__is_an_error(void **state)
 {
     (void)state;
-    static const struct { const char *path, *message; } CASES[] = {
-        {"t", "failed to create query on field [t] of type [text]: ranges are not supported on this type; on text, use a keyword sub-field"},
-        {"b", "failed to create query on field [b] of type [boolean]: ranges are not supported on this type; on text, use a keyword sub-field"},
-        {"terms_only", "failed to create query on field [terms_only] of type [long]: ranges need doc_values, which this field was mapped without"},
+    static const struct { const char *path, *message;
+    } CASES[] = {
+        {"t", "failed to create query on field [t] of type [text]: ranges are not supported on this type; on text, use "
+              "a keyword sub-field"},
+        {"b", "failed to create query on field [b] of type [boolean]: ranges are not supported on this type; on text, "
+              "use a keyword sub-field"},
+        {"terms_only", "failed to create query on field [terms_only] of type [long]: ranges need doc_values, which "
+                       "this field was mapped without"},
     };
     json_t *v = json_of("1");
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         qd_clause *c = NULL;
         qd_error err = QD_ERROR_INIT;
         qd_range_bounds b = {.lower = v};
-        assert_failed_with(qd_clause_range(searcher, field(CASES[i].path), &b, &c, &err), &err, QD_EQUERY, CASES[i].message);
+        assert_failed_with(qd_clause_range(searcher, field(CASES[i].path), &b, &c, &err), &err, QD_EQUERY,
+                           CASES[i].message);
     }
     json_decref(v);
 }
@@ -248,8 +284,10 @@ static void test_range__where_it_cannot_be__is_an_error(void **state)
 static void test_exists__fields_and_objects(void **state)
 {
     (void)state;
-    static const struct { const char *path, *ids; } CASES[] = {
-        {"l", "0 1 2"}, {"t", "0 1 2"}, {"k", "0 1 2 3"}, {"loc", "2"}, {"o", "0 2"}, {"o.y", "2"}, {"unmapped", ""}, {"t.keyword", "0 1 2"},
+    static const struct { const char *path, *ids;
+    } CASES[] = {
+        {"l", "0 1 2"}, {"t", "0 1 2"}, {"k", "0 1 2 3"}, {"loc", "2"},
+        {"o", "0 2"},   {"o.y", "2"},   {"unmapped", ""}, {"t.keyword", "0 1 2"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         qd_clause *c = NULL;

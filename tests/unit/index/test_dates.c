@@ -25,7 +25,8 @@ static void test_parse__each_form__gives_milliseconds(void **state)
         assert_true(qd_date_parse(qd_str_of(CASES[i].text), &ms));
         assert_int_equal(ms, CASES[i].ms);
     }
-    static const char *const BAD[] = {"", "yesterday", "1970-13-01", "1970-1-1", "1970/13/01", "70-01-01", "1970-01-01 00:00:00"};
+    static const char *const BAD[] = {"",           "yesterday", "1970-13-01",         "1970-1-1",
+                                      "1970/13/01", "70-01-01",  "1970-01-01 00:00:00"};
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         int64_t ms;
         assert_false(qd_date_parse(qd_str_of(BAD[i]), &ms));
@@ -86,7 +87,9 @@ static void test_geo__each_form__gives_latitude_and_longitude(void **state)
     assert_point("\"52.5, 13.4\"", 52.5, 13.4);
     assert_point("\"POINT (13.4 52.5)\"", 52.5, 13.4);
     assert_point("\"point(13.4 52.5)\"", 52.5, 13.4);
-    static const char *const BAD[] = {"\"\"", "\"52.5\"", "\"POINT (13.4)\"", "\"POINT (1 2\"", "[1]", "[1,\"x\"]", "{\"lat\":1}", "5", "\"91,0\"", "[181,0]"};
+    static const char *const BAD[] = {"\"\"",     "\"52.5\"",  "\"POINT (13.4)\"", "\"POINT (1 2\"",
+                                      "[1]",      "[1,\"x\"]", "{\"lat\":1}",      "5",
+                                      "\"91,0\"", "[181,0]"};
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
         json_t *v = json_loads(BAD[i], JSON_DECODE_ANY, NULL);
         double lat, lon;

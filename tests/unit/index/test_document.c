@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What becomes of a document's values is seen through a shard: columns after a commit. Here: what is taken, what is refused and
- * how, and what a dynamic mapping is asked to add. */
+ * What becomes of a document's values is seen through a shard: columns after a commit. Here: what is taken, what is
+ * refused and how, and what a dynamic mapping is asked to add. */
 #include "../cmocka_qd.h"
 
 #include <stdio.h>
@@ -20,10 +20,12 @@ static qd_mapping *mapping_of(const char *body)
     return m;
 }
 
-static const char MAPPING[] =
-    "{\"dynamic\":\"strict\",\"properties\":{\"t\":{\"type\":\"text\",\"fields\":{\"keyword\":{\"type\":\"keyword\",\"ignore_above\":4}}},"
-    "\"k\":{\"type\":\"keyword\"},\"l\":{\"type\":\"long\"},\"i\":{\"type\":\"integer\"},\"d\":{\"type\":\"double\"},\"f\":{\"type\":\"float\"},"
-    "\"b\":{\"type\":\"boolean\"},\"at\":{\"type\":\"date\"},\"loc\":{\"type\":\"geo_point\"},\"o\":{\"properties\":{\"x\":{\"type\":\"long\"}}}}}";
+static const char MAPPING[] = "{\"dynamic\":\"strict\",\"properties\":{\"t\":{\"type\":\"text\",\"fields\":{"
+                              "\"keyword\":{\"type\":\"keyword\",\"ignore_above\":4}}},"
+                              "\"k\":{\"type\":\"keyword\"},\"l\":{\"type\":\"long\"},\"i\":{\"type\":\"integer\"},"
+                              "\"d\":{\"type\":\"double\"},\"f\":{\"type\":\"float\"},"
+                              "\"b\":{\"type\":\"boolean\"},\"at\":{\"type\":\"date\"},\"loc\":{\"type\":\"geo_point\"}"
+                              ",\"o\":{\"properties\":{\"x\":{\"type\":\"long\"}}}}}";
 
 static void assert_taken(const char *source)
 {
@@ -44,7 +46,8 @@ static void assert_refused(const char *source, qd_status code, const char *messa
     qe_doc *doc = NULL;
     json_t *additions = NULL;
     qd_error err = QD_ERROR_INIT;
-    assert_failed_with(qd_document_parse_named(m, QD_STR("x"), qd_str_of(source), &doc, &additions, &err), &err, code, message);
+    assert_failed_with(qd_document_parse_named(m, QD_STR("x"), qd_str_of(source), &doc, &additions, &err), &err, code,
+                       message);
     assert_null(doc);
     assert_null(additions);
     qd_mapping_unref(m);
@@ -80,15 +83,19 @@ static void test_parse__what_every_type_coerces__is_taken(void **state)
         assert_taken(GOOD[i]);
 }
 
-#define FAILED(field, type, preview) "failed to parse field [" field "] of type [" type "] in document with id 'x'. Preview of field's value: '" preview "': "
+#define FAILED(field, type, preview)                                                                                   \
+    "failed to parse field [" field "] of type [" type                                                                 \
+    "] in document with id 'x'. Preview of field's value: '" preview "': "
 #define POINT_FORMS "expected {\"lat\", \"lon\"}, [lon, lat], \"lat,lon\" or \"POINT (lon lat)\""
 
 static void test_parse__what_no_type_takes__is_refused_with_a_preview(void **state)
 {
     (void)state;
-    static const struct { const char *source, *message; } CASES[] = {
+    static const struct { const char *source, *message;
+    } CASES[] = {
         {"{\"i\":\"abc\"}", FAILED("i", "integer", "abc") "For input string: \"abc\""},
-        {"{\"i\":3000000000}", FAILED("i", "integer", "3000000000") "Value [3000000000] is out of range for an integer"},
+        {"{\"i\":3000000000}",
+         FAILED("i", "integer", "3000000000") "Value [3000000000] is out of range for an integer"},
         {"{\"l\":1e20}", FAILED("l", "long", "1e+20") "Value [1e+20] is out of range for a long"},
         {"{\"l\":true}", FAILED("l", "long", "true") "For input string: \"true\""},
         {"{\"l\":{\"a\":1}}", FAILED("l", "long", "") "expected a value, got an object"},
@@ -96,8 +103,10 @@ static void test_parse__what_no_type_takes__is_refused_with_a_preview(void **sta
         {"{\"f\":1e39}", FAILED("f", "float", "1e+39") "[float] supports only finite values"},
         {"{\"b\":1}", FAILED("b", "boolean", "1") "only [true] or [false] are allowed"},
         {"{\"b\":\"yes\"}", FAILED("b", "boolean", "yes") "only [true] or [false] are allowed"},
-        {"{\"at\":\"soon\"}", FAILED("at", "date", "soon") "expected a date of the format [strict_date_optional_time||epoch_millis]"},
-        {"{\"at\":true}", FAILED("at", "date", "true") "expected a date of the format [strict_date_optional_time||epoch_millis]"},
+        {"{\"at\":\"soon\"}",
+         FAILED("at", "date", "soon") "expected a date of the format [strict_date_optional_time||epoch_millis]"},
+        {"{\"at\":true}",
+         FAILED("at", "date", "true") "expected a date of the format [strict_date_optional_time||epoch_millis]"},
         {"{\"loc\":5}", FAILED("loc", "geo_point", "5") POINT_FORMS},
         {"{\"loc\":[5]}", FAILED("loc", "geo_point", "") "[geo_point] in array form needs [lon, lat]"},
         {"{\"loc\":[1,2,3,4]}", FAILED("loc", "geo_point", "4") POINT_FORMS},
@@ -109,7 +118,8 @@ static void test_parse__what_no_type_takes__is_refused_with_a_preview(void **sta
         {"{\"loc\":\"1,200\"}", FAILED("loc", "geo_point", "") "illegal longitude value [200]"},
         {"{\"loc\":{\"lat\":{},\"lon\":2}}", FAILED("loc", "geo_point", "") POINT_FORMS},
         {"{\"o\":5}", "object mapping for [o] tried to parse field [o] as object, but found a concrete value"},
-        {"{\"t.keyword\":\"a\"}", "field [t.keyword] is a sub-field: its values come from the field that it belongs to"},
+        {"{\"t.keyword\":\"a\"}",
+         "field [t.keyword] is a sub-field: its values come from the field that it belongs to"},
         {"{\"new\":1}", "mapping set to strict, dynamic introduction of [new] within [_doc] is not allowed"},
         {"{\"o\":{\"y\":[]}}", "mapping set to strict, dynamic introduction of [y] within [o] is not allowed"},
         {"[]", "failed to parse: a document must be a JSON object"},
@@ -127,7 +137,8 @@ static void test_parse__keyword_too_long__is_refused(void **state)
     memset(source + n, 'a', 32767);
     strcpy(source + n + 32767, "\"}");
     assert_refused(source, QD_EMAPPING,
-                   "Document contains at least one immense term in field=\"k\" (whose UTF8 encoding is longer than the max length 32766), all "
+                   "Document contains at least one immense term in field=\"k\" (whose UTF8 encoding is longer than the "
+                   "max length 32766), all "
                    "of which were skipped. It is 32767 bytes long; shorten it or set ignore_above.");
     free(source);
 }
@@ -164,7 +175,9 @@ static void test_parse__malformed_json__names_line_and_column(void **state)
 
 static void assert_adds(const char *source, const char *expected)
 {
-    qd_mapping *m = mapping_of("{\"properties\":{\"l\":{\"type\":\"long\"},\"o\":{\"properties\":{\"x\":{\"type\":\"long\"}}}}}"), *grown = NULL;
+    qd_mapping *m = mapping_of(
+                   "{\"properties\":{\"l\":{\"type\":\"long\"},\"o\":{\"properties\":{\"x\":{\"type\":\"long\"}}}}}"),
+               *grown = NULL;
     qe_doc *doc = NULL;
     json_t *additions = NULL, *want = json_loads(expected, 0, NULL);
     qd_error err = QD_ERROR_INIT;
@@ -191,11 +204,13 @@ static void test_parse__unmapped_fields__ask_for_additions(void **state)
 {
     (void)state;
     assert_adds("{\"l\":1,\"n\":5,\"r\":1.5,\"s\":\"words\",\"b\":true,\"day\":\"2026-11-21\",\"num\":\"17\"}",
-                "{\"properties\":{\"n\":{\"type\":\"long\"},\"r\":{\"type\":\"float\"},\"s\":" STRING_FIELD ",\"b\":{\"type\":\"boolean\"},"
+                "{\"properties\":{\"n\":{\"type\":\"long\"},\"r\":{\"type\":\"float\"},\"s\":" STRING_FIELD
+                ",\"b\":{\"type\":\"boolean\"},"
                 "\"day\":{\"type\":\"date\"},\"num\":" STRING_FIELD "}}");
-    assert_adds("{\"o\":{\"y\":{\"z\":[1,2.5]}},\"list\":[{\"a\":1},{\"a\":2,\"b\":false}],\"empty\":{}}",
-                "{\"properties\":{\"o.y\":{\"type\":\"object\"},\"o.y.z\":{\"type\":\"long\"},\"list\":{\"type\":\"object\"},"
-                "\"list.a\":{\"type\":\"long\"},\"list.b\":{\"type\":\"boolean\"},\"empty\":{\"type\":\"object\"}}}");
+    assert_adds(
+        "{\"o\":{\"y\":{\"z\":[1,2.5]}},\"list\":[{\"a\":1},{\"a\":2,\"b\":false}],\"empty\":{}}",
+        "{\"properties\":{\"o.y\":{\"type\":\"object\"},\"o.y.z\":{\"type\":\"long\"},\"list\":{\"type\":\"object\"},"
+        "\"list.a\":{\"type\":\"long\"},\"list.b\":{\"type\":\"boolean\"},\"empty\":{\"type\":\"object\"}}}");
     assert_adds("{\"a.b\":1,\"none\":null,\"nothing\":[]}", "{\"properties\":{\"a.b\":{\"type\":\"long\"}}}");
 }
 
@@ -224,7 +239,11 @@ static void test_parse__dynamic_false__ignores_what_is_unmapped(void **state)
     qe_doc *doc = NULL;
     json_t *additions = NULL;
     qd_error err = QD_ERROR_INIT;
-    assert_status_ok(qd_document_parse(m, QD_STR("{\"u\":{\"l\":\"x\",\"v\":[{\"w\":[1]}]},\"w\":[[1],{\"l\":\"x\"}],\"x\":1,\"l\":2}"), &doc, &additions, &err), &err);
+    assert_status_ok(
+        qd_document_parse(m,
+                          QD_STR("{\"u\":{\"l\":\"x\",\"v\":[{\"w\":[1]}]},\"w\":[[1],{\"l\":\"x\"}],\"x\":1,\"l\":2}"),
+                          &doc, &additions, &err),
+        &err);
     assert_non_null(doc);
     assert_null(additions);
     qe_doc_free(doc);

@@ -40,11 +40,14 @@ static void assert_written(const qd_mapping *m, bool with_order, const char *exp
 }
 
 static const char EVERY_TYPE[] =
-    "{\"properties\":{\"title\":{\"type\":\"text\",\"analyzer\":\"standard\",\"fields\":{\"keyword\":{\"type\":\"keyword\",\"ignore_above\":256}}},"
+    "{\"properties\":{\"title\":{\"type\":\"text\",\"analyzer\":\"standard\",\"fields\":{\"keyword\":{\"type\":"
+    "\"keyword\",\"ignore_above\":256}}},"
     "\"vendor\":{\"properties\":{\"name\":{\"type\":\"keyword\"},\"at\":{\"type\":\"geo_point\"}}},"
-    "\"price\":{\"type\":\"integer\"},\"stock\":{\"type\":\"long\",\"index\":false},\"rating\":{\"type\":\"double\",\"doc_values\":true},"
+    "\"price\":{\"type\":\"integer\"},\"stock\":{\"type\":\"long\",\"index\":false},\"rating\":{\"type\":\"double\","
+    "\"doc_values\":true},"
     "\"weight\":{\"type\":\"float\",\"store\":false},\"is_new\":{\"type\":\"boolean\"},"
-    "\"added\":{\"type\":\"date\",\"format\":\"strict_date_optional_time||epoch_millis\"},\"dotted.path.x\":{\"type\":\"long\"}}}";
+    "\"added\":{\"type\":\"date\",\"format\":\"strict_date_optional_time||epoch_millis\"},\"dotted.path.x\":{\"type\":"
+    "\"long\"}}}";
 
 static void test_new__every_type__gives_ids_in_order(void **state)
 {
@@ -80,24 +83,27 @@ static void test_write__every_type__sorted_and_nested(void **state)
 {
     (void)state;
     qd_mapping *m = mapping_of(EVERY_TYPE);
-    assert_written(m, false,
-                   "{\"properties\":{\"added\":{\"type\":\"date\"},"
-                   "\"dotted\":{\"properties\":{\"path\":{\"properties\":{\"x\":{\"type\":\"long\"}}}}},"
-                   "\"is_new\":{\"type\":\"boolean\"},\"price\":{\"type\":\"integer\"},\"rating\":{\"type\":\"double\"},"
-                   "\"stock\":{\"type\":\"long\",\"index\":false},"
-                   "\"title\":{\"type\":\"text\",\"fields\":{\"keyword\":{\"type\":\"keyword\",\"ignore_above\":256}}},"
-                   "\"vendor\":{\"properties\":{\"at\":{\"type\":\"geo_point\"},\"name\":{\"type\":\"keyword\"}}},"
-                   "\"weight\":{\"type\":\"float\"}}}");
+    assert_written(
+        m, false,
+        "{\"properties\":{\"added\":{\"type\":\"date\"},"
+        "\"dotted\":{\"properties\":{\"path\":{\"properties\":{\"x\":{\"type\":\"long\"}}}}},"
+        "\"is_new\":{\"type\":\"boolean\"},\"price\":{\"type\":\"integer\"},\"rating\":{\"type\":\"double\"},"
+        "\"stock\":{\"type\":\"long\",\"index\":false},"
+        "\"title\":{\"type\":\"text\",\"fields\":{\"keyword\":{\"type\":\"keyword\",\"ignore_above\":256}}},"
+        "\"vendor\":{\"properties\":{\"at\":{\"type\":\"geo_point\"},\"name\":{\"type\":\"keyword\"}}},"
+        "\"weight\":{\"type\":\"float\"}}}");
     qd_mapping_unref(m);
 }
 
 static void test_write__names_that_extend_each_other__stay_apart(void **state)
 {
     (void)state;
-    qd_mapping *m = mapping_of("{\"dynamic\":\"strict\",\"properties\":{\"a-b\":{\"type\":\"long\"},\"a\":{\"properties\":{\"c\":{\"type\":\"long\"}}},"
+    qd_mapping *m = mapping_of("{\"dynamic\":\"strict\",\"properties\":{\"a-b\":{\"type\":\"long\"},\"a\":{"
+                               "\"properties\":{\"c\":{\"type\":\"long\"}}},"
                                "\"ab\":{\"type\":\"object\"},\"a b\":{\"type\":\"date\"}}}");
     assert_written(m, false,
-                   "{\"dynamic\":\"strict\",\"properties\":{\"a\":{\"properties\":{\"c\":{\"type\":\"long\"}}},\"a b\":{\"type\":\"date\"},"
+                   "{\"dynamic\":\"strict\",\"properties\":{\"a\":{\"properties\":{\"c\":{\"type\":\"long\"}}},\"a "
+                   "b\":{\"type\":\"date\"},"
                    "\"a-b\":{\"type\":\"long\"},\"ab\":{\"type\":\"object\"}}}");
     qd_mapping_unref(m);
     m = mapping_of("{}");
@@ -110,11 +116,14 @@ static void test_order__written_and_read_back__keeps_ids(void **state)
     (void)state;
     json_t *more = NULL, *persisted = NULL;
     qd_error err = QD_ERROR_INIT;
-    qd_mapping *m = mapping_of("{\"properties\":{\"z\":{\"type\":\"geo_point\"},\"b\":{\"type\":\"text\"}}}"), *grown = NULL, *back = NULL;
+    qd_mapping *m = mapping_of("{\"properties\":{\"z\":{\"type\":\"geo_point\"},\"b\":{\"type\":\"text\"}}}"),
+               *grown = NULL, *back = NULL;
     qd_buf buf;
     qd_json w;
-    assert_status_ok(qd_json_parse(QD_STR("{\"properties\":{\"a\":{\"type\":\"long\"},\"b\":{\"type\":\"text\",\"fields\":{\"raw\":{\"type\":\"keyword\"}}}}}"),
-                                   &more, &err), &err);
+    assert_status_ok(qd_json_parse(QD_STR("{\"properties\":{\"a\":{\"type\":\"long\"},\"b\":{\"type\":\"text\","
+                                          "\"fields\":{\"raw\":{\"type\":\"keyword\"}}}}}"),
+                                   &more, &err),
+                     &err);
     assert_status_ok(qd_mapping_merge(m, more, &grown, &err), &err);
     assert_ptr_not_equal(m, grown);
     qd_buf_init(&buf, 1 << 20);
@@ -166,38 +175,48 @@ static void test_merge__nothing_new__gives_the_same(void **state)
 static void test_merge__conflicts__are_refused_by_name(void **state)
 {
     (void)state;
-    const char *base = "{\"properties\":{\"a\":{\"type\":\"long\"},\"o\":{\"properties\":{\"x\":{\"type\":\"text\"}}}}}";
-    assert_merge(base, "{\"properties\":{\"a\":{\"type\":\"text\"}}}", "mapper [a] cannot be changed from type [long] to [text]");
-    assert_merge(base, "{\"properties\":{\"a\":{\"type\":\"long\",\"index\":false}}}",
-                 "Mapper for [a] conflicts with existing mapper: Cannot update parameter [index] from [true] to [false]");
-    assert_merge(base, "{\"properties\":{\"a.b\":{\"type\":\"long\"}}}", "can't merge a non object mapping [a] with an object mapping");
-    assert_merge(base, "{\"properties\":{\"o\":{\"type\":\"long\"}}}", "can't merge an object mapping [o] with a non object mapping");
+    const char *base =
+        "{\"properties\":{\"a\":{\"type\":\"long\"},\"o\":{\"properties\":{\"x\":{\"type\":\"text\"}}}}}";
+    assert_merge(base, "{\"properties\":{\"a\":{\"type\":\"text\"}}}",
+                 "mapper [a] cannot be changed from type [long] to [text]");
+    assert_merge(
+        base, "{\"properties\":{\"a\":{\"type\":\"long\",\"index\":false}}}",
+        "Mapper for [a] conflicts with existing mapper: Cannot update parameter [index] from [true] to [false]");
+    assert_merge(base, "{\"properties\":{\"a.b\":{\"type\":\"long\"}}}",
+                 "can't merge a non object mapping [a] with an object mapping");
+    assert_merge(base, "{\"properties\":{\"o\":{\"type\":\"long\"}}}",
+                 "can't merge an object mapping [o] with a non object mapping");
     assert_merge(base, "{\"_order\":[]}", "mapping: unknown member '_order'; expected only 'dynamic', 'properties'");
 }
 
 static void test_new__bad_bodies__are_refused_by_name(void **state)
 {
     (void)state;
-    static const struct { const char *body, *message; } CASES[] = {
+    static const struct { const char *body, *message;
+    } CASES[] = {
         {"[]", "mapping: expected an object, got an array"},
         {"{\"_source\":{}}", "mapping: unknown member '_source'; expected only 'dynamic', 'properties', '_order'"},
         {"{\"properties\":[]}", "[properties] of [_doc] must be an object, got an array"},
         {"{\"properties\":{\"a\":5}}", "Expected map for property [a] but got a number"},
         {"{\"properties\":{\"a\":{}}}", "No type specified for field [a]"},
         {"{\"properties\":{\"a\":{\"type\":\"nested\"}}}",
-         "No handler for type [nested] declared on field [a]: expected text, keyword, long, integer, double, float, boolean, date, geo_point "
+         "No handler for type [nested] declared on field [a]: expected text, keyword, long, integer, double, float, "
+         "boolean, date, geo_point "
          "or object (nested and others are not supported yet)"},
         {"{\"properties\":{\"a\":{\"type\":\"text\",\"analyzer\":\"english\"}}}",
          "field [a]: the option 'analyzer' must be \"standard\": no other analyzer is supported yet"},
         {"{\"properties\":{\"a\":{\"type\":\"text\",\"norms\":false}}}",
-         "unknown parameter [norms] on mapper [a] of type [text]: it is not supported; expected only 'type', 'index', 'store', 'analyzer', "
+         "unknown parameter [norms] on mapper [a] of type [text]: it is not supported; expected only 'type', 'index', "
+         "'store', 'analyzer', "
          "'search_analyzer', 'fields'"},
         {"{\"properties\":{\"a\":{\"type\":\"long\",\"null_value\":1}}}",
-         "unknown parameter [null_value] on mapper [a] of type [long]: it is not supported; expected only 'type', 'index', 'doc_values', 'store'"},
+         "unknown parameter [null_value] on mapper [a] of type [long]: it is not supported; expected only 'type', "
+         "'index', 'doc_values', 'store'"},
         {"{\"properties\":{\"a\":{\"type\":\"long\",\"store\":true}}}",
          "field [a]: the option 'store' must be false: fields are not stored one by one, `_source` holds them all"},
         {"{\"properties\":{\"a\":{\"type\":\"date\",\"format\":\"yyyy\"}}}",
-         "field [a]: the option 'format' must be \"strict_date_optional_time||epoch_millis\": no other format is supported yet"},
+         "field [a]: the option 'format' must be \"strict_date_optional_time||epoch_millis\": no other format is "
+         "supported yet"},
         {"{\"properties\":{\"a\":{\"type\":\"keyword\",\"ignore_above\":0}}}",
          "field [a]: the option 'ignore_above' must be a whole number of characters from 1 to 2147483647"},
         {"{\"properties\":{\"o\":{\"type\":\"object\",\"dynamic\":false}}}",
@@ -206,12 +225,17 @@ static void test_new__bad_bodies__are_refused_by_name(void **state)
          "sub-field [a.n] of type [long]: only text and keyword sub-fields are supported yet"},
         {"{\"dynamic\":\"maybe\"}", "mapping: 'dynamic' must be true, false or \"strict\""},
         {"{\"properties\":{\"_id\":{\"type\":\"keyword\"}}}",
-         "Field [_id] is a metadata field and cannot be added inside a document. Use the index API request parameters."},
-        {"{\"properties\":{\"a..b\":{\"type\":\"long\"}}}", "object field starting or ending with a [.] makes object resolution ambiguous: [a..b]"},
-        {"{\"properties\":{\"\":{\"type\":\"long\"}}}", "field name cannot be an empty string or only whitespace (in [])"},
+         "Field [_id] is a metadata field and cannot be added inside a document. Use the index API request "
+         "parameters."},
+        {"{\"properties\":{\"a..b\":{\"type\":\"long\"}}}",
+         "object field starting or ending with a [.] makes object resolution ambiguous: [a..b]"},
+        {"{\"properties\":{\"\":{\"type\":\"long\"}}}",
+         "field name cannot be an empty string or only whitespace (in [])"},
         {"{\"properties\":{\"a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u\":{\"type\":\"long\"}}}",
-         "Limit of mapping depth [20] has been exceeded due to object field [a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u]"},
-        {"{\"properties\":{\"a\":{\"type\":\"long\"}},\"_order\":[\"b\"]}", "mapping: '_order' names [b], which is not a field, or is named twice"},
+         "Limit of mapping depth [20] has been exceeded due to object field "
+         "[a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u]"},
+        {"{\"properties\":{\"a\":{\"type\":\"long\"}},\"_order\":[\"b\"]}",
+         "mapping: '_order' names [b], which is not a field, or is named twice"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
         assert_refused(CASES[i].body, CASES[i].message);
@@ -229,7 +253,8 @@ static void test_new__more_fields_than_the_limit__is_refused(void **state)
     json_t *body = json_pack("{s:o}", "properties", properties);
     qd_mapping *m = NULL;
     qd_error err = QD_ERROR_INIT;
-    assert_failed_with(qd_mapping_new(body, 10, &m, &err), &err, QD_EMAPPING, "Limit of total fields [10] has been exceeded");
+    assert_failed_with(qd_mapping_new(body, 10, &m, &err), &err, QD_EMAPPING,
+                       "Limit of total fields [10] has been exceeded");
     json_decref(body);
 }
 

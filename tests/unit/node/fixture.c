@@ -73,7 +73,11 @@ void fixture_create(node_fixture *f, const char *body)
 
 qd_op fixture_write(node_fixture *f, qd_op_type type, const char *id, const char *source)
 {
-    qd_op op = {.type = type, .id = qd_str_of(id), .source = qd_str_of(source), .if_seq_no = QD_SEQ_ANY, .if_primary_term = QD_SEQ_ANY};
+    qd_op op = {.type = type,
+                .id = qd_str_of(id),
+                .source = qd_str_of(source),
+                .if_seq_no = QD_SEQ_ANY,
+                .if_primary_term = QD_SEQ_ANY};
     qd_error err = QD_ERROR_INIT;
     assert_status_ok(qd_index_write(f->index, &op, 1, &err), &err);
     return op;

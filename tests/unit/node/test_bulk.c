@@ -55,25 +55,47 @@ static void test_bulk__every_outcome__has_opensearchs_shape(void **state)
                          "test", false);
     assert_true(json_is_true(json_object_get(answer, "errors")));
     assert_int_equal(json_array_size(json_object_get(answer, "items")), 10);
-    assert_item(answer, 0, "{\"index\":{\"_index\":\"test\",\"_id\":\"1\",\"_version\":1,\"result\":\"created\"," SHARDS ",\"_seq_no\":0,\"_primary_term\":1,\"status\":201}}");
-    assert_item(answer, 1, "{\"index\":{\"_index\":\"test\",\"_id\":\"1\",\"_version\":2,\"result\":\"updated\"," SHARDS ",\"_seq_no\":1,\"_primary_term\":1,\"status\":200}}");
+    assert_item(answer, 0,
+                "{\"index\":{\"_index\":\"test\",\"_id\":\"1\",\"_version\":1,\"result\":\"created\"," SHARDS
+                ",\"_seq_no\":0,\"_primary_term\":1,\"status\":201}}");
+    assert_item(answer, 1,
+                "{\"index\":{\"_index\":\"test\",\"_id\":\"1\",\"_version\":2,\"result\":\"updated\"," SHARDS
+                ",\"_seq_no\":1,\"_primary_term\":1,\"status\":200}}");
     snprintf(expected, sizeof expected,
-             "{\"create\":{\"_index\":\"test\",\"_id\":\"1\",\"status\":409,\"error\":{\"type\":\"version_conflict_engine_exception\",\"reason\":\"[1]: version "
-             "conflict, document already exists (current version [2])\",\"index\":\"test\",\"shard\":\"0\",\"index_uuid\":\"%s\"}}}", qd_index_uuid(f.index));
+             "{\"create\":{\"_index\":\"test\",\"_id\":\"1\",\"status\":409,\"error\":{\"type\":\"version_conflict_"
+             "engine_exception\",\"reason\":\"[1]: version "
+             "conflict, document already exists (current version "
+             "[2])\",\"index\":\"test\",\"shard\":\"0\",\"index_uuid\":\"%s\"}}}",
+             qd_index_uuid(f.index));
     assert_item(answer, 2, expected);
-    assert_item(answer, 3, "{\"delete\":{\"_index\":\"test\",\"_id\":\"1\",\"_version\":3,\"result\":\"deleted\"," SHARDS ",\"_seq_no\":2,\"_primary_term\":1,\"status\":200}}");
-    assert_item(answer, 4, "{\"delete\":{\"_index\":\"test\",\"_id\":\"9\",\"_version\":1,\"result\":\"not_found\"," SHARDS ",\"_seq_no\":3,\"_primary_term\":1,\"status\":404}}");
-    assert_item(answer, 5, "{\"index\":{\"_index\":\"test\",\"_id\":\"2\",\"status\":400,\"error\":{\"type\":\"mapper_parsing_exception\",\"reason\":\"failed to parse "
-                           "field [n] of type [integer] in document with id '2'. Preview of field's value: 'x': For input string: \\\"x\\\"\"}}}");
-    const json_t *malformed = json_object_get(json_object_get(json_array_get(json_object_get(answer, "items"), 6), "index"), "error");
+    assert_item(answer, 3,
+                "{\"delete\":{\"_index\":\"test\",\"_id\":\"1\",\"_version\":3,\"result\":\"deleted\"," SHARDS
+                ",\"_seq_no\":2,\"_primary_term\":1,\"status\":200}}");
+    assert_item(answer, 4,
+                "{\"delete\":{\"_index\":\"test\",\"_id\":\"9\",\"_version\":1,\"result\":\"not_found\"," SHARDS
+                ",\"_seq_no\":3,\"_primary_term\":1,\"status\":404}}");
+    assert_item(answer, 5,
+                "{\"index\":{\"_index\":\"test\",\"_id\":\"2\",\"status\":400,\"error\":{\"type\":\"mapper_parsing_"
+                "exception\",\"reason\":\"failed to parse "
+                "field [n] of type [integer] in document with id '2'. Preview of field's value: 'x': For input string: "
+                "\\\"x\\\"\"}}}");
+    const json_t *malformed =
+        json_object_get(json_object_get(json_array_get(json_object_get(answer, "items"), 6), "index"), "error");
     assert_string_equal(json_string_value(json_object_get(malformed, "type")), "mapper_parsing_exception");
-    assert_non_null(strstr(json_string_value(json_object_get(malformed, "reason")), "malformed JSON at line 1, column 5"));
-    assert_item(answer, 7, "{\"update\":{\"_index\":\"test\",\"_id\":\"1\",\"status\":400,\"error\":{\"type\":\"illegal_argument_exception\",\"reason\":\"update is not "
-                           "supported yet\"}}}");
-    assert_item(answer, 8, "{\"delete\":{\"_index\":\"absent\",\"_id\":\"1\",\"status\":404,\"error\":{\"type\":\"index_not_found_exception\",\"reason\":\"no such index "
-                           "[absent]\",\"index\":\"absent\",\"index_uuid\":\"_na_\"}}}");
-    assert_item(answer, 9, "{\"index\":{\"_index\":\"Bad\",\"_id\":\"1\",\"status\":400,\"error\":{\"type\":\"invalid_index_name_exception\",\"reason\":\"Invalid index "
-                           "name [Bad], must be lowercase\"}}}");
+    assert_non_null(
+        strstr(json_string_value(json_object_get(malformed, "reason")), "malformed JSON at line 1, column 5"));
+    assert_item(answer, 7,
+                "{\"update\":{\"_index\":\"test\",\"_id\":\"1\",\"status\":400,\"error\":{\"type\":\"illegal_argument_"
+                "exception\",\"reason\":\"update is not "
+                "supported yet\"}}}");
+    assert_item(answer, 8,
+                "{\"delete\":{\"_index\":\"absent\",\"_id\":\"1\",\"status\":404,\"error\":{\"type\":\"index_not_found_"
+                "exception\",\"reason\":\"no such index "
+                "[absent]\",\"index\":\"absent\",\"index_uuid\":\"_na_\"}}}");
+    assert_item(answer, 9,
+                "{\"index\":{\"_index\":\"Bad\",\"_id\":\"1\",\"status\":400,\"error\":{\"type\":\"invalid_index_name_"
+                "exception\",\"reason\":\"Invalid index "
+                "name [Bad], must be lowercase\"}}}");
     json_decref(answer);
     fixture_deinit(&f);
 }
@@ -84,12 +106,14 @@ static void test_bulk__several_indices_and_refresh__answer_in_order(void **state
     node_fixture f;
     fixture_init(&f);
     json_t *answer = run(&f,
-                         "{\"index\":{\"_index\":\"a\",\"_id\":\"1\"}}\n{\"x\":1}\n{\"index\":{\"_index\":\"b\",\"_id\":\"1\"}}\n{\"x\":1}\n"
+                         "{\"index\":{\"_index\":\"a\",\"_id\":\"1\"}}\n{\"x\":1}\n{\"index\":{\"_index\":\"b\",\"_"
+                         "id\":\"1\"}}\n{\"x\":1}\n"
                          "{\"index\":{\"_index\":\"a\"}}\n{\"x\":2}\n",
                          "", true);
     assert_true(json_is_false(json_object_get(answer, "errors")));
-    assert_item(answer, 1, "{\"index\":{\"_index\":\"b\",\"_id\":\"1\",\"_version\":1,\"result\":\"created\",\"forced_refresh\":true," SHARDS
-                           ",\"_seq_no\":0,\"_primary_term\":1,\"status\":201}}");
+    assert_item(answer, 1,
+                "{\"index\":{\"_index\":\"b\",\"_id\":\"1\",\"_version\":1,\"result\":\"created\",\"forced_refresh\":"
+                "true," SHARDS ",\"_seq_no\":0,\"_primary_term\":1,\"status\":201}}");
     const json_t *third = json_object_get(json_array_get(json_object_get(answer, "items"), 2), "index");
     assert_int_equal(json_integer_value(json_object_get(third, "_seq_no")), 1);
     assert_int_equal(json_string_length(json_object_get(third, "_id")), 20);

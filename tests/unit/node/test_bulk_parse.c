@@ -66,36 +66,47 @@ static void test_parse__every_other_line__goes_through_json(void **state)
     assert_str_equal(p.items[1].id, "ä\"");
     assert_int_equal(p.items[1].action, QD_BULK_CREATE);
     assert_string_equal(p.items[2].refused, "if _id is specified it must not be empty");
-    assert_string_equal(p.items[3].refused, "versions given from outside are not supported yet: use if_seq_no and if_primary_term");
+    assert_string_equal(p.items[3].refused,
+                        "versions given from outside are not supported yet: use if_seq_no and if_primary_term");
     assert_string_equal(p.items[4].refused, "ingest pipelines are not supported yet");
-    assert_string_equal(p.items[5].refused, "Validation Failed: 1: if_seq_no and if_primary_term must be given together;");
+    assert_string_equal(p.items[5].refused,
+                        "Validation Failed: 1: if_seq_no and if_primary_term must be given together;");
     parsed_deinit(&p);
 }
 
 static void test_parse__bad_bodies__are_refused_whole(void **state)
 {
     (void)state;
-    static const struct { const char *body; qd_status code; const char *message; } CASES[] = {
+    static const struct { const char *body; qd_status code; const char *message;
+    } CASES[] = {
         {"", QD_EPARSE, "request body is required"},
         {"\n\n", QD_EINVAL, "Validation Failed: 1: no requests added;"},
         {"{\"index\":{}}\n{}", QD_EINVAL, "The bulk request must be terminated by a newline [\\n]"},
-        {"{\"index\":{}}\n{}\n[]\n", QD_EPARSE, "Malformed action/metadata line [3], expected START_OBJECT but found [an array]"},
+        {"{\"index\":{}}\n{}\n[]\n", QD_EPARSE,
+         "Malformed action/metadata line [3], expected START_OBJECT but found [an array]"},
         {"{}\n", QD_EPARSE, "Malformed action/metadata line [1], expected FIELD_NAME but found [END_OBJECT]"},
-        {"{\"upsert\":{}}\n", QD_EPARSE, "Malformed action/metadata line [1], expected field [create], [delete], [index] or [update] but found [upsert]"},
-        {"{\"index\":5}\n{}\n", QD_EPARSE, "Malformed action/metadata line [1], expected START_OBJECT but found [a number]"},
-        {"{\"index\":{},\"create\":{}}\n{}\n", QD_EPARSE, "Malformed action/metadata line [1], expected END_OBJECT but found [FIELD_NAME]"},
-        {"{\"index\":{\"_id\":{}}}\n{}\n", QD_EPARSE, "Malformed action/metadata line [1], expected a simple value for field [_id] but found [an object]"},
+        {"{\"upsert\":{}}\n", QD_EPARSE,
+         "Malformed action/metadata line [1], expected field [create], [delete], [index] or [update] but found "
+         "[upsert]"},
+        {"{\"index\":5}\n{}\n", QD_EPARSE,
+         "Malformed action/metadata line [1], expected START_OBJECT but found [a number]"},
+        {"{\"index\":{},\"create\":{}}\n{}\n", QD_EPARSE,
+         "Malformed action/metadata line [1], expected END_OBJECT but found [FIELD_NAME]"},
+        {"{\"index\":{\"_id\":{}}}\n{}\n", QD_EPARSE,
+         "Malformed action/metadata line [1], expected a simple value for field [_id] but found [an object]"},
         {"{\"index\":{\"foo\":1}}\n{}\n", QD_EPARSE, "Action/metadata line [1] contains an unknown parameter [foo]"},
         {"{\"index\":{\"if_seq_no\":\"x\"}}\n{}\n", QD_EPARSE,
          "Malformed action/metadata line [1], expected a whole number for field [if_seq_no] but found [a string]"},
-        {"{\"index\":{}}\n", QD_EPARSE, "Malformed bulk request: the action in line [1] needs a source in the next line, and there is none"},
+        {"{\"index\":{}}\n", QD_EPARSE,
+         "Malformed bulk request: the action in line [1] needs a source in the next line, and there is none"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         qd_arena *arena = qd_arena_new(1 << 20);
         qd_bulk_item *items = NULL;
         size_t n = 0;
         qd_error err = QD_ERROR_INIT;
-        assert_failed_with(qd_bulk_parse(qd_str_of(CASES[i].body), QD_STR("d"), arena, &items, &n, &err), &err, CASES[i].code, CASES[i].message);
+        assert_failed_with(qd_bulk_parse(qd_str_of(CASES[i].body), QD_STR("d"), arena, &items, &n, &err), &err,
+                           CASES[i].code, CASES[i].message);
         assert_null(items);
         qd_arena_free(arena);
     }
@@ -108,11 +119,14 @@ static void test_parse__malformed_json_in_line_3__names_it(void **state)
     qd_bulk_item *items = NULL;
     size_t n = 0;
     qd_error err = QD_ERROR_INIT;
-    assert_int_equal(qd_bulk_parse(QD_STR("{\"index\":{}}\n{}\n{\"index\":{]}\n{}\n"), QD_STR("d"), arena, &items, &n, &err), QD_EPARSE);
+    assert_int_equal(
+        qd_bulk_parse(QD_STR("{\"index\":{}}\n{}\n{\"index\":{]}\n{}\n"), QD_STR("d"), arena, &items, &n, &err),
+        QD_EPARSE);
     assert_int_equal(err.line, 3);
     assert_int_equal(err.column, 11);
     assert_non_null(strstr(err.message, "Malformed action/metadata line [3]: malformed JSON"));
-    assert_int_equal(qd_bulk_parse(QD_STR("{\"index\":{}}\n{}\n"), (qd_str){"", 0}, arena, &items, &n, &err), QD_EINVAL);
+    assert_int_equal(qd_bulk_parse(QD_STR("{\"index\":{}}\n{}\n"), (qd_str){"", 0}, arena, &items, &n, &err),
+                     QD_EINVAL);
     assert_string_equal(err.message, "Validation Failed: 1: index is missing;");
     qd_arena_free(arena);
 }

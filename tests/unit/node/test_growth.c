@@ -25,7 +25,8 @@ static void test_put_mapping__adds_fields__and_survives_reopening(void **state)
     json_t *order = fixture_json("{\"_order\":[]}");
     assert_status_ok(qd_index_put_mapping(f.index, more, &err), &err);
     assert_status_ok(qd_index_put_mapping(f.index, more, &err), &err);
-    assert_failed_with(qd_index_put_mapping(f.index, wrong, &err), &err, QD_EMAPPING, "mapper [z] cannot be changed from type [long] to [text]");
+    assert_failed_with(qd_index_put_mapping(f.index, wrong, &err), &err, QD_EMAPPING,
+                       "mapper [z] cannot be changed from type [long] to [text]");
     assert_int_equal(qd_index_put_mapping(f.index, order, &err), QD_EMAPPING);
     fixture_put(&f, "2", "{\"z\":2,\"a\":\"x\"}");
     for (int pass = 0; pass < 2; pass++) {
@@ -52,15 +53,20 @@ static void test_write__new_fields_of_a_batch__are_one_growth(void **state)
     qd_error err = QD_ERROR_INIT;
     fixture_init(&f);
     fixture_create(&f, NULL);
-    static const char *const SOURCES[] = {"{\"a\":1}", "{\"a\":2.7,\"b\":\"x\"}", "{\"a\":\"no\"}", "{\"c\":{\"d\":true}}", "{\"c\":5}", "{\"e\":[1]}"};
+    static const char *const SOURCES[] = {
+        "{\"a\":1}", "{\"a\":2.7,\"b\":\"x\"}", "{\"a\":\"no\"}", "{\"c\":{\"d\":true}}", "{\"c\":5}", "{\"e\":[1]}"};
     qd_op ops[6];
     for (size_t i = 0; i < 6; i++)
-        ops[i] = (qd_op){.type = QD_OP_INDEX, .source = qd_str_of(SOURCES[i]), .if_seq_no = QD_SEQ_ANY, .if_primary_term = QD_SEQ_ANY};
+        ops[i] = (qd_op){.type = QD_OP_INDEX,
+                         .source = qd_str_of(SOURCES[i]),
+                         .if_seq_no = QD_SEQ_ANY,
+                         .if_primary_term = QD_SEQ_ANY};
     assert_status_ok(qd_index_write(f.index, ops, 6, &err), &err);
     static const qd_status EXPECTED[] = {QD_OK, QD_OK, QD_EMAPPING, QD_OK, QD_EMAPPING, QD_OK};
     for (size_t i = 0; i < 6; i++)
         assert_string_equal(qd_status_name(ops[i].status), qd_status_name(EXPECTED[i]));
-    assert_mapping(&f, "{\"properties\":{\"a\":{\"type\":\"long\"},\"b\":{\"type\":\"text\",\"fields\":{\"keyword\":{\"type\":\"keyword\",\"ignore_above\":256}}},"
+    assert_mapping(&f, "{\"properties\":{\"a\":{\"type\":\"long\"},\"b\":{\"type\":\"text\",\"fields\":{\"keyword\":{"
+                       "\"type\":\"keyword\",\"ignore_above\":256}}},"
                        "\"c\":{\"properties\":{\"d\":{\"type\":\"boolean\"}}},\"e\":{\"type\":\"long\"}}}");
     fixture_reopen(&f);
     assert_int_equal(fixture_live_docs(&f), 4);
@@ -70,7 +76,8 @@ static void test_write__new_fields_of_a_batch__are_one_growth(void **state)
 static void test_write__field_with_a_control_character__fails_alone_and_the_index_goes_on(void **state)
 {
     (void)state;
-    static const char *const SOURCES[] = {"{\"a\\nb\":1}", "{\"o\":{\"\\u007f\":\"x\"}}", "{\"c\\u0085d\":{\"e\":true}}"};
+    static const char *const SOURCES[] = {"{\"a\\nb\":1}", "{\"o\":{\"\\u007f\":\"x\"}}",
+                                          "{\"c\\u0085d\":{\"e\":true}}"};
     node_fixture f;
     qd_error err = QD_ERROR_INIT;
     fixture_init(&f);
@@ -80,7 +87,8 @@ static void test_write__field_with_a_control_character__fails_alone_and_the_inde
         assert_string_equal(qd_status_name(op.status), qd_status_name(QD_EMAPPING));
         assert_non_null(strstr(op.error.message, "control character"));
     }
-    json_t *body = fixture_json("{\"properties\":{\"t\":{\"type\":\"text\",\"fields\":{\"x\\ty\":{\"type\":\"keyword\"}}}}}");
+    json_t *body =
+        fixture_json("{\"properties\":{\"t\":{\"type\":\"text\",\"fields\":{\"x\\ty\":{\"type\":\"keyword\"}}}}}");
     assert_int_equal(qd_index_put_mapping(f.index, body, &err), QD_EMAPPING);
     json_decref(body);
     fixture_put(&f, "good", "{\"a\":1}");
@@ -108,7 +116,8 @@ static void test_write__fields_that_cannot_be_added__fail_alone(void **state)
     fixture_deinit(&f);
 }
 
-/* What a mapping ignored when a document was written must not stop the replay of that document after the mapping knows better. */
+/* What a mapping ignored when a document was written must not stop the replay of that document after the mapping knows
+ * better. */
 static void test_growth__documents_of_before__are_not_replayed_against_it(void **state)
 {
     (void)state;
@@ -145,8 +154,12 @@ static void *write_new_fields(void *arg)
         char sources[8][96];
         qd_error err = QD_ERROR_INIT;
         for (int k = 0; k < 8; k++) {
-            snprintf(sources[k], sizeof sources[k], "{\"shared_%d\":%d,\"own\":{\"t%d_%d\":\"words %d\"}}", i, k, w->number, i, k);
-            ops[k] = (qd_op){.type = QD_OP_INDEX, .source = qd_str_of(sources[k]), .if_seq_no = QD_SEQ_ANY, .if_primary_term = QD_SEQ_ANY};
+            snprintf(sources[k], sizeof sources[k], "{\"shared_%d\":%d,\"own\":{\"t%d_%d\":\"words %d\"}}", i, k,
+                     w->number, i, k);
+            ops[k] = (qd_op){.type = QD_OP_INDEX,
+                             .source = qd_str_of(sources[k]),
+                             .if_seq_no = QD_SEQ_ANY,
+                             .if_primary_term = QD_SEQ_ANY};
         }
         if (qd_index_write(w->f->index, ops, 8, &err) != QD_OK)
             abort();

@@ -48,7 +48,8 @@ static void test_matches__stars_stand_for_anything(void **state)
         {"abc", "abc", true},     {"abc", "abcd", false}, {"**", "x", true},        {"a*a", "a", false},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
-        assert_int_equal(qd_index_name_matches(qd_str_of(CASES[i].pattern), qd_str_of(CASES[i].name)), CASES[i].matches);
+        assert_int_equal(qd_index_name_matches(qd_str_of(CASES[i].pattern), qd_str_of(CASES[i].name)),
+                         CASES[i].matches);
 }
 
 int main(void)

@@ -33,14 +33,16 @@ static void test_create__bad_requests__are_refused_and_leave_nothing(void **stat
     node_fixture f;
     qd_error err = QD_ERROR_INIT;
     fixture_init(&f);
-    assert_failed_with(create(&f, "Bad", NULL, &err), &err, QD_EINDEX_NAME, "Invalid index name [Bad], must be lowercase");
+    assert_failed_with(create(&f, "Bad", NULL, &err), &err, QD_EINDEX_NAME,
+                       "Invalid index name [Bad], must be lowercase");
     assert_failed_with(create(&f, "a", "{\"settings\":{\"x\":1}}", &err), &err, QD_EINVAL,
                        "unknown setting [index.x] please check that it is one of those that the documentation lists");
     assert_int_equal(create(&f, "a", "{\"mappings\":{\"properties\":{\"f\":{\"type\":\"ip\"}}}}", &err), QD_EMAPPING);
     assert_int_equal(create(&f, "a", "{\"mappings\":{\"_order\":[]}}", &err), QD_EMAPPING);
     assert_failed_with(create(&f, "a", "{\"mapping\":{}}", &err), &err, QD_EPARSE,
                        "create index: unknown member 'mapping'; expected only 'settings', 'mappings', 'aliases'");
-    assert_failed_with(create(&f, "a", "{\"aliases\":{\"b\":{}}}", &err), &err, QD_EUNSUPPORTED, "create index: 'aliases' are not supported yet");
+    assert_failed_with(create(&f, "a", "{\"aliases\":{\"b\":{}}}", &err), &err, QD_EUNSUPPORTED,
+                       "create index: 'aliases' are not supported yet");
     assert_failed_with(create(&f, "a", "[]", &err), &err, QD_EINVAL, "create index: expected an object, got an array");
     assert_int_equal(count_directories(&f), 0);
     qd_index *ix = NULL;
@@ -61,7 +63,8 @@ static void test_create__twice__is_refused(void **state)
     assert_int_equal(count_directories(&f), 1);
     f.options.max_indices = 1;
     fixture_reopen(&f);
-    assert_failed_with(create(&f, "more", NULL, &err), &err, QD_ELIMIT, "cannot create index [more]: there are 1, and no more are allowed; delete some");
+    assert_failed_with(create(&f, "more", NULL, &err), &err, QD_ELIMIT,
+                       "cannot create index [more]: there are 1, and no more are allowed; delete some");
     fixture_deinit(&f);
 }
 
@@ -73,12 +76,15 @@ static void test_settings__are_shown_and_kept(void **state)
     qd_json w;
     char expected[512];
     fixture_init(&f);
-    fixture_create(&f, "{\"settings\":{\"index\":{\"number_of_shards\":2,\"refresh_interval\":\"30s\"}},\"aliases\":{}}");
+    fixture_create(&f,
+                   "{\"settings\":{\"index\":{\"number_of_shards\":2,\"refresh_interval\":\"30s\"}},\"aliases\":{}}");
     fixture_reopen(&f);
     assert_int_equal(qd_index_refresh_interval_ms(f.index), 30000);
     snprintf(expected, sizeof expected,
-             "{\"index\":{\"number_of_shards\":\"2\",\"number_of_replicas\":\"0\",\"refresh_interval\":\"30s\",\"creation_date\":\"%lld\",\"uuid\":\"%s\","
-             "\"provided_name\":\"test\"}}", (long long)qd_index_created_ms(f.index), qd_index_uuid(f.index));
+             "{\"index\":{\"number_of_shards\":\"2\",\"number_of_replicas\":\"0\",\"refresh_interval\":\"30s\","
+             "\"creation_date\":\"%lld\",\"uuid\":\"%s\","
+             "\"provided_name\":\"test\"}}",
+             (long long)qd_index_created_ms(f.index), qd_index_uuid(f.index));
     qd_buf_init(&buf, 1 << 16);
     qd_json_init(&w, &buf, false);
     qd_index_settings_write(f.index, &w);
@@ -98,8 +104,13 @@ static void test_delete__files_go__with_the_last_reference(void **state)
     fixture_refresh(&f);
     qd_searcher *s = qd_index_searcher(f.index);
     assert_status_ok(qd_node_delete_index(f.node, QD_STR("test"), &err), &err);
-    assert_failed_with(qd_node_delete_index(f.node, QD_STR("test"), &err), &err, QD_EINDEX_NOTFOUND, "no such index [test]");
-    qd_op op = {.type = QD_OP_INDEX, .id = QD_STR("2"), .source = QD_STR("{}"), .if_seq_no = QD_SEQ_ANY, .if_primary_term = QD_SEQ_ANY};
+    assert_failed_with(qd_node_delete_index(f.node, QD_STR("test"), &err), &err, QD_EINDEX_NOTFOUND,
+                       "no such index [test]");
+    qd_op op = {.type = QD_OP_INDEX,
+                .id = QD_STR("2"),
+                .source = QD_STR("{}"),
+                .if_seq_no = QD_SEQ_ANY,
+                .if_primary_term = QD_SEQ_ANY};
     assert_failed_with(qd_index_write(f.index, &op, 1, &err), &err, QD_EINDEX_NOTFOUND, "no such index [test]");
     fixture_assert_source(&f, "1", "{\"a\":1}");
     qd_index *old = f.index;
@@ -148,7 +159,8 @@ static void test_resolve__names_lists_and_patterns(void **state)
     assert_resolves(&f, "_all", "logs-1 logs-2 other");
     assert_resolves(&f, "", "logs-1 logs-2 other");
     assert_resolves(&f, "none-*", "");
-    assert_failed_with(qd_node_resolve(f.node, QD_STR("logs-*,none"), &indices, &count, &err), &err, QD_EINDEX_NOTFOUND, "no such index [none]");
+    assert_failed_with(qd_node_resolve(f.node, QD_STR("logs-*,none"), &indices, &count, &err), &err, QD_EINDEX_NOTFOUND,
+                       "no such index [none]");
     qd_index *made = NULL;
     assert_status_ok(qd_node_index_or_create(f.node, QD_STR("made"), &made, &err), &err);
     qd_index_unref(made);

@@ -61,7 +61,10 @@ static void test_record__damaged__is_refused_by_number(void **state)
         assert_int_equal(qd_record_read(7, (qd_str){exact, cut}, &r, &err), QD_EIO);
         free(exact);
     }
-    static const struct { size_t at; char byte; } DAMAGE[] = {{0, 9}, {1, 3}, {2, 2}, {3, 1}, {4, 100}, {4, 0}, {7, 1}, {8, 0}, {15, -1}};
+    static const struct {
+        size_t at;
+        char byte;
+    } DAMAGE[] = {{0, 9}, {1, 3}, {2, 2}, {3, 1}, {4, 100}, {4, 0}, {7, 1}, {8, 0}, {15, -1}};
     for (size_t i = 0; i < sizeof DAMAGE / sizeof *DAMAGE; i++) {
         char was = bytes[DAMAGE[i].at];
         bytes[DAMAGE[i].at] = DAMAGE[i].byte;

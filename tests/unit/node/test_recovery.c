@@ -137,8 +137,10 @@ static void test_open__document_that_does_not_fit__names_its_record(void **state
     append_to_log(f.dir, uuid, 1, (qd_str){(const char *)header, sizeof header}, QD_STR("b{\"x\":1}"));
     fixture_reopen(&f);
     assert_int_equal(qd_node_index(f.node, QD_STR("test"), &f.index, &err), QD_EIO);
-    assert_string_equal(err.message, "index 'test': record 1 of the op log does not fit the mapping: mapping set to strict, dynamic introduction "
-                                     "of [x] within [_doc] is not allowed");
+    assert_string_equal(
+        err.message,
+        "index 'test': record 1 of the op log does not fit the mapping: mapping set to strict, dynamic introduction "
+        "of [x] within [_doc] is not allowed");
     fixture_deinit(&f);
 }
 
@@ -178,8 +180,11 @@ static void child_writes(node_fixture *f, int fd, int round)
         for (size_t k = 0; k < 8; k++, n++) {
             snprintf(ids[k], sizeof ids[k], "%u", (n * 7 + (unsigned)round) % IDS);
             snprintf(sources[k], sizeof sources[k], "{\"n\":%u,\"f%u\":1}", n, n / 64 % 20);
-            ops[k] = (qd_op){.type = n % 11 == 10 ? QD_OP_DELETE : QD_OP_INDEX, .id = qd_str_of(ids[k]), .source = qd_str_of(sources[k]),
-                             .if_seq_no = QD_SEQ_ANY, .if_primary_term = QD_SEQ_ANY};
+            ops[k] = (qd_op){.type = n % 11 == 10 ? QD_OP_DELETE : QD_OP_INDEX,
+                             .id = qd_str_of(ids[k]),
+                             .source = qd_str_of(sources[k]),
+                             .if_seq_no = QD_SEQ_ANY,
+                             .if_primary_term = QD_SEQ_ANY};
         }
         if (qd_index_write(f->index, ops, 8, &err) != QD_OK)
             _exit(3);
@@ -188,7 +193,8 @@ static void child_writes(node_fixture *f, int fd, int round)
             if (ops[k].status != QD_OK)
                 _exit(4);
             bool is_delete = ops[k].type == QD_OP_DELETE;
-            int length = snprintf(line, sizeof line, "%s %d %lld\n", ids[k], is_delete ? -1 : (int)(n - 8 + k), (long long)ops[k].seq_no);
+            int length = snprintf(line, sizeof line, "%s %d %lld\n", ids[k], is_delete ? -1 : (int)(n - 8 + k),
+                                  (long long)ops[k].seq_no);
             if (write(fd, line, (size_t)length) != length)
                 _exit(5);
         }
@@ -210,7 +216,8 @@ static void read_acks(FILE *in, acked *a)
     }
 }
 
-/* Each id must show its last acked operation, or a later one that was durable when the process died before it could say so. */
+/* Each id must show its last acked operation, or a later one that was durable when the process died before it could say
+ * so. */
 static void compare(node_fixture *f, const acked *a)
 {
     uint64_t live = 0;
@@ -227,7 +234,8 @@ static void compare(node_fixture *f, const acked *a)
             if (got.seq_no == a->seq_no[id])
                 assert_memory_equal(got.source, expected, strlen(expected));
         }
-        /* Absent though the last ack was an index: then a later deletion must have been on its way; one batch at most was. */
+        /* Absent though the last ack was an index: then a later deletion must have been on its way; one batch at most
+         * was. */
         if (!got.found && a->seq_no[id] >= 0 && a->n[id] >= 0) {
             qd_index_stats stats;
             qd_index_stats_get(f->index, &stats);
@@ -282,7 +290,8 @@ static void test_kill__in_the_middle_of_writes__loses_nothing_acked(void **state
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kill__in_the_middle_of_writes__loses_nothing_acked), /* first: it forks, and no thread may be about */
+        cmocka_unit_test(
+            test_kill__in_the_middle_of_writes__loses_nothing_acked), /* first: it forks, and no thread may be about */
         cmocka_unit_test(test_reopen__without_refresh__replays_every_operation),
         cmocka_unit_test(test_reopen__after_closing__has_nothing_to_replay),
         cmocka_unit_test(test_open__damaged_record__keeps_that_index_closed_and_names_it),

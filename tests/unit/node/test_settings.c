@@ -32,21 +32,29 @@ static void test_read__each_form_of_a_name__means_the_same(void **state)
     assert_read("{\"index\":{\"refresh_interval\":\"5s\"}}", 5000, shown);
     assert_read("{\"index\":{\"index.refresh_interval\":\"5s\"}}", 5000, shown);
     assert_read("{}", 1000, "{\"number_of_shards\":\"1\",\"number_of_replicas\":\"0\"}");
-    assert_read("{\"number_of_shards\":3,\"refresh_interval\":-1,\"queries.cache.enabled\":false,\"mapping\":{\"total_fields\":{\"limit\":\"2000\"}}}", -1,
-                "{\"number_of_shards\":\"3\",\"number_of_replicas\":\"0\",\"refresh_interval\":\"-1\",\"mapping\":{\"total_fields\":{\"limit\":\"2000\"}},"
+    assert_read("{\"number_of_shards\":3,\"refresh_interval\":-1,\"queries.cache.enabled\":false,\"mapping\":{\"total_"
+                "fields\":{\"limit\":\"2000\"}}}",
+                -1,
+                "{\"number_of_shards\":\"3\",\"number_of_replicas\":\"0\",\"refresh_interval\":\"-1\",\"mapping\":{"
+                "\"total_fields\":{\"limit\":\"2000\"}},"
                 "\"queries\":{\"cache\":{\"enabled\":\"false\"}}}");
 }
 
 static void test_read__bad_settings__are_refused_by_name(void **state)
 {
     (void)state;
-    static const struct { const char *body, *message; } CASES[] = {
-        {"{\"foo\":1}", "unknown setting [index.foo] please check that it is one of those that the documentation lists"},
+    static const struct { const char *body, *message;
+    } CASES[] = {
+        {"{\"foo\":1}",
+         "unknown setting [index.foo] please check that it is one of those that the documentation lists"},
         {"{\"analysis\":{\"analyzer\":{}},\"index.codec\":\"best\"}",
          "unknown setting [index.codec] please check that it is one of those that the documentation lists"},
-        {"{\"number_of_shards\":0}", "Failed to parse value [0] for setting [index.number_of_shards] must be between 1 and 1024"},
-        {"{\"refresh_interval\":\"soon\"}", "Failed to parse value [soon] for setting [index.refresh_interval]: expected a time such as 1s or 500ms, or -1"},
-        {"{\"number_of_replicas\":[1]}", "Failed to parse value [] for setting [index.number_of_replicas]: expected a whole number"},
+        {"{\"number_of_shards\":0}",
+         "Failed to parse value [0] for setting [index.number_of_shards] must be between 1 and 1024"},
+        {"{\"refresh_interval\":\"soon\"}", "Failed to parse value [soon] for setting [index.refresh_interval]: "
+                                            "expected a time such as 1s or 500ms, or -1"},
+        {"{\"number_of_replicas\":[1]}",
+         "Failed to parse value [] for setting [index.number_of_replicas]: expected a whole number"},
         {"[]", "settings: expected an object, got an array"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {

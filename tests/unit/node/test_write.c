@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Versions, sequence numbers, conflicts, realtime reads, visibility: each once before and once after a refresh, because the one comes from the
- * version map and the other from the searcher. */
+ * Versions, sequence numbers, conflicts, realtime reads, visibility: each once before and once after a refresh, because
+ * the one comes from the version map and the other from the searcher. */
 #include "fixture.h"
 
 #include <pthread.h>
@@ -28,8 +28,8 @@ static void versions_and_sequence_numbers(bool refreshes)
         {QD_OP_DELETE, "a", 3, false, true},  {QD_OP_DELETE, "x", 1, false, false}, {QD_OP_INDEX, "b", 2, false, true},
     };
     for (size_t i = 0; i < sizeof STEPS / sizeof *STEPS; i++) {
-        assert_written(fixture_write(&f, STEPS[i].type, STEPS[i].id, STEPS[i].type == QD_OP_DELETE ? "" : "{\"n\":1}"), (int64_t)i,
-                       STEPS[i].version, STEPS[i].created, STEPS[i].found);
+        assert_written(fixture_write(&f, STEPS[i].type, STEPS[i].id, STEPS[i].type == QD_OP_DELETE ? "" : "{\"n\":1}"),
+                       (int64_t)i, STEPS[i].version, STEPS[i].created, STEPS[i].found);
         if (refreshes)
             fixture_refresh(&f);
     }
@@ -61,7 +61,8 @@ static void test_write__deleted_and_indexed_again__goes_on_counting(void **state
 
 static qd_op write_if(node_fixture *f, qd_op_type type, const char *id, int64_t seq_no, int64_t term)
 {
-    qd_op op = {.type = type, .id = qd_str_of(id), .source = QD_STR("{}"), .if_seq_no = seq_no, .if_primary_term = term};
+    qd_op op = {
+        .type = type, .id = qd_str_of(id), .source = QD_STR("{}"), .if_seq_no = seq_no, .if_primary_term = term};
     qd_error err = QD_ERROR_INIT;
     assert_status_ok(qd_index_write(f->index, &op, 1, &err), &err);
     return op;
@@ -79,13 +80,16 @@ static void test_write__conflicts__are_refused_and_change_nothing(void **state)
         if (pass == 1)
             fixture_refresh(&f);
         qd_op op = fixture_write(&f, QD_OP_CREATE, "a", "{}");
-        assert_failed_with(op.status, &op.error, QD_ECONFLICT, "[a]: version conflict, document already exists (current version [2])");
+        assert_failed_with(op.status, &op.error, QD_ECONFLICT,
+                           "[a]: version conflict, document already exists (current version [2])");
         op = write_if(&f, QD_OP_INDEX, "a", 0, 1);
         assert_failed_with(op.status, &op.error, QD_ECONFLICT,
-                           "[a]: version conflict, required seqNo [0], primary term [1]. current document has seqNo [1] and primary term [1]");
+                           "[a]: version conflict, required seqNo [0], primary term [1]. current document has seqNo "
+                           "[1] and primary term [1]");
         op = write_if(&f, QD_OP_DELETE, "a", 1, 2);
         assert_failed_with(op.status, &op.error, QD_ECONFLICT,
-                           "[a]: version conflict, required seqNo [1], primary term [2]. current document has seqNo [1] and primary term [1]");
+                           "[a]: version conflict, required seqNo [1], primary term [2]. current document has seqNo "
+                           "[1] and primary term [1]");
         op = write_if(&f, QD_OP_INDEX, "none", 1, 1);
         assert_failed_with(op.status, &op.error, QD_ECONFLICT,
                            "[none]: version conflict, required seqNo [1], primary term [1]. but no document was found");
@@ -114,8 +118,10 @@ static void test_write__batch__sees_its_own_operations_in_order(void **state)
     assert_written(ops[0], 0, 1, true, false);
     assert_int_equal(ops[1].status, QD_ECONFLICT);
     assert_int_equal(ops[2].status, QD_EMAPPING);
-    assert_string_equal(ops[2].error.message, "failed to parse field [n] of type [integer] in document with id 'b'. Preview of field's value: 'bad': "
-                                              "For input string: \"bad\"");
+    assert_string_equal(
+        ops[2].error.message,
+        "failed to parse field [n] of type [integer] in document with id 'b'. Preview of field's value: 'bad': "
+        "For input string: \"bad\"");
     assert_written(ops[3], 1, 2, false, true);
     assert_written(ops[4], 2, 1, true, false);
     assert_int_equal(ops[4].result_id.n, 20);
@@ -212,9 +218,13 @@ static void test_refresh__much_waiting__is_forced(void **state)
     }
     qd_index_stats_get(f.index, &stats);
     assert_true(stats.refresh_total >= 4);
-    qd_op op = {.type = QD_OP_INDEX, .source = {source, (size_t)5 << 20}, .if_seq_no = QD_SEQ_ANY, .if_primary_term = QD_SEQ_ANY};
+    qd_op op = {.type = QD_OP_INDEX,
+                .source = {source, (size_t)5 << 20},
+                .if_seq_no = QD_SEQ_ANY,
+                .if_primary_term = QD_SEQ_ANY};
     qd_error err = QD_ERROR_INIT;
-    assert_int_equal(qd_index_write(f.index, &op, 1, &err), QD_ETOOLARGE); /* its length is looked at before its bytes */
+    assert_int_equal(qd_index_write(f.index, &op, 1, &err),
+                     QD_ETOOLARGE); /* its length is looked at before its bytes */
     free(source);
     fixture_deinit(&f);
 }
@@ -273,7 +283,11 @@ static void *count_up(void *arg)
         int value = atoi(got.source + strlen("{\"n\":"));
         snprintf(source, sizeof source, "{\"n\":%d}", value + 1);
         free(got.source);
-        qd_op op = {.type = QD_OP_INDEX, .id = QD_STR("counter"), .source = qd_str_of(source), .if_seq_no = got.seq_no, .if_primary_term = 1};
+        qd_op op = {.type = QD_OP_INDEX,
+                    .id = QD_STR("counter"),
+                    .source = qd_str_of(source),
+                    .if_seq_no = got.seq_no,
+                    .if_primary_term = 1};
         if (qd_index_write(w->f->index, &op, 1, &err) != QD_OK)
             abort();
         done += op.status == QD_OK;
@@ -337,7 +351,10 @@ static void *write_large(void *arg)
     memcpy(source, "{\"s\":\"", 6);
     memcpy(source + LARGE_BYTES - 2, "\"}", 2);
     for (int i = 0; i < LARGE_ROUNDS; i++) {
-        qd_op op = {.type = QD_OP_INDEX, .source = {source, LARGE_BYTES}, .if_seq_no = QD_SEQ_ANY, .if_primary_term = QD_SEQ_ANY};
+        qd_op op = {.type = QD_OP_INDEX,
+                    .source = {source, LARGE_BYTES},
+                    .if_seq_no = QD_SEQ_ANY,
+                    .if_primary_term = QD_SEQ_ANY};
         qd_error err = QD_ERROR_INIT;
         w->succeeded += qd_index_write(w->f->index, &op, 1, &err) == QD_OK && op.status == QD_OK;
     }
