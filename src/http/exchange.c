@@ -9,7 +9,7 @@
 /* First bytes of a body whose length was announced: grown from there, so that an announcement alone costs nothing. */
 #define FIRST_BODY_BYTES ((size_t)64 << 10)
 /* How long an HTTP thread waits for short work before it suspends the connection. */
-#define SOON_NS ((int64_t)50 * 1000)
+#define SOON_NS ((int64_t)100 * 1000)
 
 /* We read the parameters ourselves, from a copy. libmicrohttpd would take them apart too, into the little memory that
  * the connection has, and when they are too many for it 0.9.75 neither answers nor closes nor completes the request.
