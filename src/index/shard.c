@@ -212,7 +212,17 @@ qd_status qd_shard_force_merge(qd_shard *s, uint32_t max_segments, qd_error *err
 {
     qe_error seam = {0};
     int rc = qe_index_force_merge(s->engine, max_segments, &seam);
-    if (rc != QE_OK)
-        return qd_seam_status(rc, &seam, "cannot merge segments", err);
+    return qd_seam_status(rc, &seam, "cannot merge segments", err);
+}
+
+qd_status qd_shard_renew(qd_shard *s, qd_error *err)
+{
     return renew_searcher(s, err);
+}
+
+qd_status qd_shard_rest(qd_shard *s, bool *is_resting, qd_error *err)
+{
+    qe_error seam = {0};
+    int rc = qe_index_rest(s->engine, is_resting, &seam);
+    return qd_seam_status(rc, &seam, "cannot let go of the shard's writer", err);
 }

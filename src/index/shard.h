@@ -25,7 +25,13 @@ qd_status qd_shard_delete(qd_shard *s, qd_str id, qd_error *err);
 /* Commits and swaps the searcher. `payload`: the last sequence number contained. */
 qd_status qd_shard_commit(qd_shard *s, uint64_t payload, qd_error *err);
 uint64_t qd_shard_payload(const qd_shard *s); /* UINT64_MAX: never committed */
+/* Merges what is committed, beside writes: needs no lock and makes nobody wait. Then qd_shard_renew shows it. */
 qd_status qd_shard_force_merge(qd_shard *s, uint32_t max_segments, qd_error *err);
+/* Makes a searcher that sees the merges that are done the current one. Writer's lock held. */
+qd_status qd_shard_renew(qd_shard *s, qd_error *err);
+/* Lets go of what only writing needs, until something is written again. *is_resting false: not now, a merge runs.
+ * Writer's lock held. */
+qd_status qd_shard_rest(qd_shard *s, bool *is_resting, qd_error *err);
 
 /* The current searcher with a reference (qd_searcher_unref); never NULL, never waits for the writer. Threads: any. */
 qd_searcher *qd_shard_searcher(qd_shard *s);

@@ -32,6 +32,7 @@ qd_status qd_index_alloc(const qd_index_host *host, const char *name, const char
     ix->mapping = taken->mapping;
     ix->revision = taken->revision;
     ix->committed = ix->progress.applied = -1;
+    atomic_init(&ix->rest_due_ns, INT64_MAX);
     ix->name = strdup(name);
     ix->dir = strdup(dir);
     ix->versions = qd_versions_new();

@@ -81,6 +81,7 @@ struct qd_index {
     atomic_uint_least64_t waiting_ops;
     atomic_bool is_dirty, is_urgent;        /* for the refresher */
     atomic_int_least64_t dirty_since_ns;
+    atomic_int_least64_t rest_due_ns;       /* INT64_MAX: it rests, or has something to commit first */
     atomic_bool remove_files;               /* when the last reference goes */
     qd_counters counters;
 };
@@ -116,6 +117,12 @@ qd_status qd_index_commit_applied(qd_index *ix, qd_error *err);
 void qd_index_trim_log(qd_index *ix, int64_t up_to);
 /* When the refresher should refresh it, by the monotonic clock; INT64_MAX: not by itself. */
 int64_t qd_index_refresh_due_ns(qd_index *ix);
+/* Some time after the last commit the index rests: searches get to see what merges have made of it, and what only
+ * writing needs is let go. */
+int64_t qd_index_rest_due_ns(const qd_index *ix);
+void qd_index_rest(qd_index *ix);
+/* A commit was made: it will rest some time after this one. */
+void qd_index_postpone_rest(qd_index *ix);
 /* So much waits for a refresh that one is due at once. */
 bool qd_index_has_much_waiting(qd_index *ix);
 /* Whether so much more may wait: the log must hold it all. Whatever is alone may. write_mutex held. */

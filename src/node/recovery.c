@@ -81,6 +81,7 @@ static qd_status replay_log(qd_index *ix, uint64_t *replayed, qd_error *err)
     st = qd_shard_commit(ix->shard, r.next - 1, err);
     if (st == QD_OK)
         qd_index_trim_log(ix, ix->committed);
+    qd_index_postpone_rest(ix);
     return st;
 }
 

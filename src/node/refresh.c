@@ -6,6 +6,8 @@
 #define MUCH_OPS   500000
 #define MUCH_BYTES ((uint64_t)256 << 20)
 
+#define REST_AFTER_NS (INT64_C(30) * 1000000000)
+
 static uint64_t much_bytes(const qd_index *ix)
 {
     uint64_t share = ix->host.max_log_bytes / 8;
@@ -54,6 +56,7 @@ qd_status qd_index_commit_applied(qd_index *ix, qd_error *err)
     /* The new searcher is the current one by now, so whoever misses an entry finds the document there. */
     qd_versions_prune(ix->versions, applied);
     atomic_fetch_add_explicit(&ix->counters.refreshes, 1, memory_order_relaxed);
+    qd_index_postpone_rest(ix);
     return QD_OK;
 }
 
@@ -81,8 +84,42 @@ qd_status qd_index_force_merge(qd_index *ix, uint32_t max_segments, qd_error *er
     qd_status st = qd_index_refresh(ix, err);
     if (st != QD_OK)
         return st;
-    pthread_mutex_lock(&ix->apply_mutex);
     st = qd_shard_force_merge(ix->shard, max_segments, err);
+    if (st != QD_OK)
+        return st;
+    pthread_mutex_lock(&ix->apply_mutex);
+    st = qd_shard_renew(ix->shard, err);
     pthread_mutex_unlock(&ix->apply_mutex);
+    qd_index_postpone_rest(ix);
     return st;
+}
+
+/* ---- rest ---- */
+
+int64_t qd_index_rest_due_ns(const qd_index *ix)
+{
+    return atomic_load(&ix->rest_due_ns);
+}
+
+void qd_index_postpone_rest(qd_index *ix)
+{
+    int64_t before = atomic_exchange(&ix->rest_due_ns, qd_clock_mono_ns() + REST_AFTER_NS);
+    if (before == INT64_MAX && ix->host.wants_refresh)
+        ix->host.wants_refresh(ix->host.arg, false);
+}
+
+void qd_index_rest(qd_index *ix)
+{
+    qd_error err = QD_ERROR_INIT;
+    bool is_resting = false;
+    pthread_mutex_lock(&ix->apply_mutex);
+    bool is_idle = qd_index_applied(ix) == ix->committed; /* else a commit comes, and postpones it */
+    qd_status st = is_idle ? qd_shard_rest(ix->shard, &is_resting, &err) : QD_OK;
+    if (st == QD_OK && is_resting)
+        st = qd_shard_renew(ix->shard, &err);
+    bool is_merging = is_idle && st == QD_OK && !is_resting;
+    atomic_store(&ix->rest_due_ns, is_merging ? qd_clock_mono_ns() + REST_AFTER_NS : INT64_MAX);
+    pthread_mutex_unlock(&ix->apply_mutex);
+    if (st != QD_OK && ix->host.log)
+        ix->host.log(ix->host.arg, err.message); /* what is searched and what is written stay as they were */
 }

@@ -10,7 +10,7 @@
 
 #define NS_PER_S INT64_C(1000000000)
 
-/* Refreshes what is due; answers when the next index will be. */
+/* Refreshes what is due, and lets rest what has long not been written to; answers when the next index will be. */
 static int64_t refresh_due(qd_node *n)
 {
     qd_index **indices = NULL;
@@ -25,6 +25,12 @@ static int64_t refresh_due(qd_node *n)
             (void)qd_index_refresh(indices[i], &err); /* a failure is logged and kept by the index itself */
             due = qd_index_refresh_due_ns(indices[i]);
         }
+        int64_t rest_due = qd_index_rest_due_ns(indices[i]);
+        if (rest_due <= qd_clock_mono_ns()) {
+            qd_index_rest(indices[i]);
+            rest_due = qd_index_rest_due_ns(indices[i]);
+        }
+        due = rest_due < due ? rest_due : due;
         next = due < next ? due : next;
     }
     qd_node_release(indices, count);

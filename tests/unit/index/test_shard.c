@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fixture.h"
 
+#include <dirent.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "index/column.h"
 
@@ -120,11 +122,51 @@ static void test_extend__new_fields__work_beside_old_segments(void **state)
         assert_true(first_price(s, "a") == -1);
         assert_true(first_price(s, "b") == 7.5);
         qd_searcher_unref(s);
-        if (pass == 0)
+        if (pass == 0) {
             assert_status_ok(qd_shard_force_merge(f.shard, 1, &err), &err);
-        else
+            assert_status_ok(qd_shard_renew(f.shard, &err), &err);
+        } else {
             fixture_reopen(&f, NULL);
+        }
     }
+    fixture_deinit(&f);
+}
+
+static size_t threads_of_this_process(void)
+{
+    size_t n = 0;
+    DIR *dir = opendir("/proc/self/task");
+    assert_non_null(dir);
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+static void test_rest__lets_the_threads_go_until_the_next_write(void **state)
+{
+    (void)state;
+    shard_fixture f;
+    qd_error err = QD_ERROR_INIT;
+    bool is_resting = false;
+    fixture_init(&f, "{}");
+    size_t idle = threads_of_this_process();
+    for (int pass = 0; pass < 2; pass++) {
+        fixture_add(&f, pass ? "b" : "a", "{}");
+        assert_true(threads_of_this_process() > idle);
+        assert_status_ok(qd_shard_rest(f.shard, &is_resting, &err), &err);
+        assert_false(is_resting); /* it would be lost */
+        fixture_commit(&f);
+        for (is_resting = false; !is_resting; usleep(1000))
+            assert_status_ok(qd_shard_rest(f.shard, &is_resting, &err), &err);
+        for (int wait = 0; wait < 1000 && threads_of_this_process() > idle; wait++)
+            usleep(1000);
+        assert_int_equal(threads_of_this_process(), idle);
+    }
+    assert_status_ok(qd_shard_renew(f.shard, &err), &err);
+    qd_searcher *s = qd_shard_searcher(f.shard);
+    assert_int_equal(qd_searcher_live_docs(s), 2);
+    qd_searcher_unref(s);
     fixture_deinit(&f);
 }
 
@@ -170,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_replace_and_delete__leave_one_or_none),
         cmocka_unit_test(test_reopen__without_commit__forgets_what_was_added),
         cmocka_unit_test(test_extend__new_fields__work_beside_old_segments),
+        cmocka_unit_test(test_rest__lets_the_threads_go_until_the_next_write),
         cmocka_unit_test(test_open__mapping_ahead_of_the_disk__is_caught_up),
         cmocka_unit_test(test_open__disk_ahead_of_the_mapping__is_refused),
     };
