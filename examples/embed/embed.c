@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * libquidditch inside a program of your own: no daemon, no network. Opens a database, registers a function written as WebAssembly
- * text, indexes three products, and ranks them by relevance times a boost for what is in stock.
+ * libquidditch inside a program of your own: no daemon, no network. Opens a database, registers a function written as
+ * WebAssembly text, indexes three products, and ranks them by relevance times a boost for what is in stock.
  *
  *   embed DIR */
 #include <stdio.h>
@@ -15,18 +15,17 @@ static const char MODULE[] =
     "           (select (f64.const 2) (f64.const 1) (i64.gt_s (local.get $stock) (i64.const 0))))))";
 
 static const char MANIFEST[] =
-    "{\"name\": \"in_stock\", \"version\": \"1.0.0\", \"function_name\": \"score\", \"kind\": \"score\", \"abi\": \"typed\","
+    "{\"name\": \"in_stock\", \"version\": \"1.0.0\", \"function_name\": \"score\", \"kind\": \"score\", \"abi\": "
+    "\"typed\","
     " \"parameters\": [{\"name\": \"relevance\", \"type\": \"f64\", \"from\": \"_score\"},"
     "                {\"name\": \"stock\", \"type\": \"i64\", \"from\": \"_source.stock\", \"default\": 0}]}";
 
-static const char DOCUMENTS[] =
-    "{\"index\": {\"_id\": \"1\"}}\n{\"title\": \"red broom\", \"stock\": 0}\n"
-    "{\"index\": {\"_id\": \"2\"}}\n{\"title\": \"fast red racing broom\", \"stock\": 7}\n"
-    "{\"index\": {\"_id\": \"3\"}}\n{\"title\": \"golden snitch\", \"stock\": 1}\n";
+static const char DOCUMENTS[] = "{\"index\": {\"_id\": \"1\"}}\n{\"title\": \"red broom\", \"stock\": 0}\n"
+                                "{\"index\": {\"_id\": \"2\"}}\n{\"title\": \"fast red racing broom\", \"stock\": 7}\n"
+                                "{\"index\": {\"_id\": \"3\"}}\n{\"title\": \"golden snitch\", \"stock\": 1}\n";
 
-static const char QUERY[] =
-    "{\"query\": {\"script_score\": {\"query\": {\"match\": {\"title\": \"broom\"}},"
-    " \"script\": {\"lang\": \"wasm\", \"source\": \"in_stock\"}}}, \"_source\": [\"title\"]}";
+static const char QUERY[] = "{\"query\": {\"script_score\": {\"query\": {\"match\": {\"title\": \"broom\"}},"
+                            " \"script\": {\"lang\": \"wasm\", \"source\": \"in_stock\"}}}, \"_source\": [\"title\"]}";
 
 int main(int argc, char **argv)
 {

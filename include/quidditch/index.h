@@ -20,11 +20,13 @@ qd_status qd_database_delete_index(qd_database *db, const char *name, qd_error *
 
 /* Runs a bulk body: lines of actions and documents, as for POST /{index}/_bulk. On QD_OK each item of the answer tells
  * its own outcome, and those without an error are durable. Errors: QD_EPARSE (nothing was done). */
-qd_status qd_database_bulk(qd_database *db, const char *index, const char *body, size_t body_len, char **answer, qd_error *err);
+qd_status qd_database_bulk(qd_database *db, const char *index, const char *body, size_t body_len, char **answer,
+                           qd_error *err);
 
 /* A document's source by id, realtime: an acknowledged write is seen at once.
  * Errors: QD_EINDEX_NOTFOUND, QD_ENOTFOUND. */
-qd_status qd_database_get(qd_database *db, const char *index, const char *id, size_t id_len, char **source, qd_error *err);
+qd_status qd_database_get(qd_database *db, const char *index, const char *id, size_t id_len, char **source,
+                          qd_error *err);
 
 /* Makes every acknowledged write searchable. Errors: QD_EINDEX_NOTFOUND, QD_EIO. */
 qd_status qd_database_refresh(qd_database *db, const char *index, qd_error *err);

@@ -6,9 +6,9 @@
  *   index.h  create indices, write and read documents        query.h  search
  *   udf.h    register and call functions                     error.h  status codes and error details
  *
- * Conventions. Strings go in as (pointer, length), UTF-8, borrowed for the call. Whatever can fail returns a qd_status and
- * fills an optional qd_error; outputs are written on success only. Answers are JSON text, NUL-terminated,
- * owned by caller: free with qd_free. Every function may be called from any thread, with others at work. */
+ * Conventions. Strings go in as (pointer, length), UTF-8, borrowed for the call. Whatever can fail returns a qd_status
+ * and fills an optional qd_error; outputs are written on success only. Answers are JSON text, NUL-terminated, owned by
+ * caller: free with qd_free. Every function may be called from any thread, with others at work. */
 #ifndef QUIDDITCH_QUIDDITCH_H
 #define QUIDDITCH_QUIDDITCH_H
 
@@ -34,7 +34,10 @@ typedef struct qd_database_options {
     void (*log)(void *arg, const char *line); /* told of what happens in the background; NULL: nobody */
     void *log_arg;
 } qd_database_options;
-#define QD_DATABASE_OPTIONS_INIT {sizeof(qd_database_options), 2, (size_t)128 << 20, 1000, 100, (size_t)16 << 20, NULL, NULL}
+#define QD_DATABASE_OPTIONS_INIT                                                                                       \
+    {                                                                                                                  \
+        sizeof(qd_database_options), 2, (size_t)128 << 20, 1000, 100, (size_t)16 << 20, NULL, NULL                     \
+    }
 
 /* Opens (creating) the data directory and recovers what a crash left. `options` may be NULL.
  * *out: owned by caller (qd_database_close).

@@ -20,9 +20,9 @@ struct qd_shard {
 static qe_kind kind_of(qd_field_type t)
 {
     static const qe_kind KINDS[] = {
-        [QD_FIELD_TEXT] = QE_TEXT,   [QD_FIELD_KEYWORD] = QE_KEYWORD, [QD_FIELD_LONG] = QE_I64,
-        [QD_FIELD_INTEGER] = QE_I64, [QD_FIELD_DOUBLE] = QE_F64,      [QD_FIELD_FLOAT] = QE_F64,
-        [QD_FIELD_BOOLEAN] = QE_BOOL, [QD_FIELD_DATE] = QE_DATE,      [QD_FIELD_GEO_POINT] = QE_F64,
+        [QD_FIELD_TEXT] = QE_TEXT,    [QD_FIELD_KEYWORD] = QE_KEYWORD, [QD_FIELD_LONG] = QE_I64,
+        [QD_FIELD_INTEGER] = QE_I64,  [QD_FIELD_DOUBLE] = QE_F64,      [QD_FIELD_FLOAT] = QE_F64,
+        [QD_FIELD_BOOLEAN] = QE_BOOL, [QD_FIELD_DATE] = QE_DATE,       [QD_FIELD_GEO_POINT] = QE_F64,
     };
     return KINDS[t];
 }
@@ -127,7 +127,8 @@ static qd_status open_engine(qd_shard *s, const char *dir, size_t writer_memory_
     if (rc != QE_OK)
         return qd_seam_status(rc, &seam, "cannot open the shard", err);
     if (have > s->mapping->n_ids)
-        return qd_fail(err, QD_EIO, "cannot open the shard: it has %zu fields, its mapping only %u", have, s->mapping->n_ids);
+        return qd_fail(err, QD_EIO, "cannot open the shard: it has %zu fields, its mapping only %u", have,
+                       s->mapping->n_ids);
     if (have < s->mapping->n_ids) /* stopped between writing the mapping and growing the schema */
         return extend_engine(s, s->mapping, (uint32_t)have, qe_index_payload(s->engine), err);
     return QD_OK;
@@ -173,7 +174,8 @@ qd_status qd_shard_extend(qd_shard *s, qd_mapping *m, uint64_t payload, qd_error
     return renew_searcher(s, err);
 }
 
-qd_status qd_shard_add(qd_shard *s, qe_doc *doc, qd_str id, int64_t seq_no, int64_t version, qd_str source, bool replaces, qd_error *err)
+qd_status qd_shard_add(qd_shard *s, qe_doc *doc, qd_str id, int64_t seq_no, int64_t version, qd_str source,
+                       bool replaces, qd_error *err)
 {
     qe_error seam = {0};
     if (replaces) {

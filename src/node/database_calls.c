@@ -112,8 +112,15 @@ qd_status qd_database_search(qd_database *db, const char *indices, const char *b
     }
     open_targets(found, n, targets);
     qd_search_request rq = {
-        .registry = db->registry, .pool = db->pool, .targets = targets, .n_targets = n, .body = {body, body_len},
-        .from = -1, .size = -1, .track_total_hits = -1, .start_ns = start,
+        .registry = db->registry,
+        .pool = db->pool,
+        .targets = targets,
+        .n_targets = n,
+        .body = {body, body_len},
+        .from = -1,
+        .size = -1,
+        .track_total_hits = -1,
+        .start_ns = start,
         .deadline_ns = timeout_ms > 0 ? start + timeout_ms * 1000000 : INT64_MAX,
     };
     answer a;

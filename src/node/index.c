@@ -16,7 +16,8 @@ static void init_locks(qd_index *ix)
     pthread_cond_init(&ix->progress.changed, NULL);
 }
 
-qd_status qd_index_alloc(const qd_index_host *host, const char *name, const char *dir, qd_definition *taken, qd_index **out, qd_error *err)
+qd_status qd_index_alloc(const qd_index_host *host, const char *name, const char *dir, qd_definition *taken,
+                         qd_index **out, qd_error *err)
 {
     qd_index *ix = calloc(1, sizeof *ix);
     if (!ix) {

@@ -26,7 +26,8 @@ static qd_status replay_document(replay *r, uint64_t seq, const qd_record *recor
         st = qd_fail(r->err, QD_EIO, "it has fields that the mapping lacks");
     }
     if (st == QD_OK)
-        return qd_shard_add(r->ix->shard, doc, record->id, (int64_t)seq, record->version, record->source, record->replaces, r->err);
+        return qd_shard_add(r->ix->shard, doc, record->id, (int64_t)seq, record->version, record->source,
+                            record->replaces, r->err);
     qd_error_prefix(r->err, "record %llu of the op log does not fit the mapping: ", (unsigned long long)seq);
     return st == QD_ENOMEM ? st : QD_EIO;
 }
@@ -50,8 +51,9 @@ static bool on_record(void *arg, uint64_t seq, qd_str data)
     return r->st == QD_OK;
 }
 
-/* A process that died while it committed leaves files that no commit knows. Tantivy names a file of deletions after the segment and a
- * count of operations, so replaying the same operations would meet its own leftovers. An empty commit makes it clear them away. */
+/* A process that died while it committed leaves files that no commit knows. Tantivy names a file of deletions after the
+ * segment and a count of operations, so replaying the same operations would meet its own leftovers. An empty commit
+ * makes it clear them away. */
 static qd_status clear_leftovers(qd_index *ix, uint64_t first, qd_error *err)
 {
     uint64_t lowest, highest;
@@ -102,8 +104,8 @@ static qd_status open_parts(qd_index *ix, uint64_t *replayed, qd_error *err)
     return st;
 }
 
-qd_status qd_index_open(const qd_index_host *host, const char *name, const char *dir, qd_definition *taken, qd_index **out, uint64_t *replayed,
-                        qd_error *err)
+qd_status qd_index_open(const qd_index_host *host, const char *name, const char *dir, qd_definition *taken,
+                        qd_index **out, uint64_t *replayed, qd_error *err)
 {
     qd_index *ix = NULL;
     qd_status st = qd_index_alloc(host, name, dir, taken, &ix, err);

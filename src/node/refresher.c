@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One thread refreshes the indices whose interval has passed since something was written to them. With nothing to do it sleeps until it is
- * woken; an idle node costs nothing. */
+ * One thread refreshes the indices whose interval has passed since something was written to them. With nothing to do it
+ * sleeps until it is woken; an idle node costs nothing. */
 #include <signal.h>
 #include <time.h>
 
@@ -43,7 +43,8 @@ static void sleep_until(qd_refresher *r, int64_t due_ns)
     pthread_mutex_lock(&r->mutex);
     int rc = 0;
     while (!r->has_news && !r->is_stopping && rc == 0)
-        rc = due_ns == INT64_MAX ? pthread_cond_wait(&r->wake, &r->mutex) : pthread_cond_timedwait(&r->wake, &r->mutex, &until);
+        rc = due_ns == INT64_MAX ? pthread_cond_wait(&r->wake, &r->mutex)
+                                 : pthread_cond_timedwait(&r->wake, &r->mutex, &until);
     r->has_news = false;
     pthread_mutex_unlock(&r->mutex);
 }

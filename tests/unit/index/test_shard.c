@@ -110,7 +110,8 @@ static void test_extend__new_fields__work_beside_old_segments(void **state)
     fixture_init(&f, "{\"dynamic\":false,\"properties\":{\"title\":{\"type\":\"text\"}}}");
     fixture_add(&f, "a", "{\"title\":\"one\",\"price\":5}");
     fixture_commit(&f);
-    qd_mapping *m = fixture_mapping("{\"dynamic\":false,\"properties\":{\"title\":{\"type\":\"text\"},\"price\":{\"type\":\"double\"},\"body\":{\"type\":\"text\"}}}");
+    qd_mapping *m = fixture_mapping("{\"dynamic\":false,\"properties\":{\"title\":{\"type\":\"text\"},\"price\":{"
+                                    "\"type\":\"double\"},\"body\":{\"type\":\"text\"}}}");
     assert_status_ok(qd_shard_extend(f.shard, m, 0, &err), &err);
     qd_mapping_unref(f.mapping);
     f.mapping = m;
@@ -177,7 +178,8 @@ static void test_open__mapping_ahead_of_the_disk__is_caught_up(void **state)
     fixture_init(&f, "{\"properties\":{\"a\":{\"type\":\"long\"}}}");
     fixture_add(&f, "1", "{\"a\":1}");
     fixture_commit(&f);
-    qd_mapping *m = fixture_mapping("{\"properties\":{\"a\":{\"type\":\"long\"},\"loc\":{\"type\":\"geo_point\"},\"price\":{\"type\":\"float\"}}}");
+    qd_mapping *m = fixture_mapping(
+        "{\"properties\":{\"a\":{\"type\":\"long\"},\"loc\":{\"type\":\"geo_point\"},\"price\":{\"type\":\"float\"}}}");
     fixture_reopen(&f, m);
     fixture_add(&f, "2", "{\"a\":2,\"loc\":[2,1],\"price\":0.5}");
     fixture_commit(&f);
