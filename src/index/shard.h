@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A shard: one seam index on disk with its mapping, and the current searcher. It knows nothing of logs or versions: the node's write path
- * calls it under the index's write lock, one writer at a time; searchers are taken by any thread without waiting. */
+ * A shard: one seam index on disk with its mapping, and the current searcher. It knows nothing of logs or versions: the
+ * node's write path calls it under the index's write lock, one writer at a time; searchers are taken by any thread
+ * without waiting. */
 #ifndef QD_INDEX_SHARD_H
 #define QD_INDEX_SHARD_H
 
@@ -13,14 +14,17 @@ typedef struct qd_searcher qd_searcher;
 
 /* Creates the directory with the mapping's fields. */
 qd_status qd_shard_create(const char *dir, const qd_mapping *m, qd_error *err);
-/* `m` must describe at least the fields that are on disk; fields that the disk lacks (a crash between the two) are added now. */
+/* `m` must describe at least the fields that are on disk; fields that the disk lacks (a crash between the two) are
+ * added now. */
 qd_status qd_shard_open(const char *dir, qd_mapping *m, size_t writer_memory_bytes, qd_shard **out, qd_error *err);
 void qd_shard_close(qd_shard *s);
 
-/* Grows the schema to `m` (a merge of the current mapping). Commits what was added, with `payload`. Writer's lock held, exclusive. */
+/* Grows the schema to `m` (a merge of the current mapping). Commits what was added, with `payload`. Writer's lock held,
+ * exclusive. */
 qd_status qd_shard_extend(qd_shard *s, qd_mapping *m, uint64_t payload, qd_error *err);
 /* `doc` taken. Replaces any document with this id when `replaces`. */
-qd_status qd_shard_add(qd_shard *s, qe_doc *doc, qd_str id, int64_t seq_no, int64_t version, qd_str source, bool replaces, qd_error *err);
+qd_status qd_shard_add(qd_shard *s, qe_doc *doc, qd_str id, int64_t seq_no, int64_t version, qd_str source,
+                       bool replaces, qd_error *err);
 qd_status qd_shard_delete(qd_shard *s, qd_str id, qd_error *err);
 /* Commits and swaps the searcher. `payload`: the last sequence number contained. */
 qd_status qd_shard_commit(qd_shard *s, uint64_t payload, qd_error *err);

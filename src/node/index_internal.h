@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What an index is inside. Private to the node room. The files that share it: write.c (operations in), growth.c (the mapping
- * grows), refresh.c (commits and searchers), recovery.c (opening), get.c (realtime reads), index.c (the rest).
+ * What an index is inside. Private to the node room. The files that share it: write.c (operations in), growth.c (the
+ * mapping grows), refresh.c (commits and searchers), recovery.c (opening), get.c (realtime reads), index.c (the rest).
  *
- * Invariants. Sequence numbers are given under write_mutex and equal the records' numbers in the log. The log applies them in order
- * (write.c, on_durable) under apply_mutex, so `applied` is exact whenever apply_mutex is held, and a commit's payload is what
- * the commit contains. No record in the log is older than the mapping that is on disk: growth.c commits first; so a replay meets
- * every document with the mapping that it was checked against, or with one that changed nothing for it.
- * An index that failed (its log or its shard could not be written) stays readable and takes no more writes until it is opened again,
- * which replays what the log has.
- * Lock order: node.table_lock, growth_mutex, write_mutex, apply_mutex, then the leaves: progress.mutex, mapping_mutex, the
- * version map's, the log's. write_mutex is held across I/O only while the mapping grows, apply_mutex while the shard commits. */
+ * Invariants. Sequence numbers are given under write_mutex and equal the records' numbers in the log. The log applies
+ * them in order (write.c, on_durable) under apply_mutex, so `applied` is exact whenever apply_mutex is held, and a
+ * commit's payload is what the commit contains. No record in the log is older than the mapping that is on disk:
+ * growth.c commits first; so a replay meets every document with the mapping that it was checked against, or with one
+ * that changed nothing for it. An index that failed (its log or its shard could not be written) stays readable and
+ * takes no more writes until it is opened again, which replays what the log has. Lock order: node.table_lock,
+ * growth_mutex, write_mutex, apply_mutex, then the leaves: progress.mutex, mapping_mutex, the version map's, the log's.
+ * write_mutex is held across I/O only while the mapping grows, apply_mutex while the shard commits. */
 #ifndef QD_NODE_INDEX_INTERNAL_H
 #define QD_NODE_INDEX_INTERNAL_H
 
@@ -77,19 +77,20 @@ struct qd_index {
     uint64_t applied_bytes;      /* under apply_mutex */
 
     qd_progress progress;
-    atomic_uint_least64_t waiting_bytes;    /* applied or on the way, and not in a commit */
+    atomic_uint_least64_t waiting_bytes; /* applied or on the way, and not in a commit */
     atomic_uint_least64_t waiting_ops;
-    atomic_bool is_dirty, is_urgent;        /* for the refresher */
+    atomic_bool is_dirty, is_urgent; /* for the refresher */
     atomic_int_least64_t dirty_since_ns;
-    atomic_int_least64_t rest_due_ns;       /* INT64_MAX: it rests, or has something to commit first */
-    atomic_bool remove_files;               /* when the last reference goes */
+    atomic_int_least64_t rest_due_ns; /* INT64_MAX: it rests, or has something to commit first */
+    atomic_bool remove_files;         /* when the last reference goes */
     qd_counters counters;
 };
 
 /* ---- index.c ---- */
 
 /* An index without shard and log yet: recovery.c fills it. Takes nothing; copies what it needs of the definition. */
-qd_status qd_index_alloc(const qd_index_host *host, const char *name, const char *dir, qd_definition *taken, qd_index **out, qd_error *err);
+qd_status qd_index_alloc(const qd_index_host *host, const char *name, const char *dir, qd_definition *taken,
+                         qd_index **out, qd_error *err);
 /* With a reference; `generation` may be NULL. */
 qd_mapping *qd_index_current_mapping(qd_index *ix, uint64_t *generation);
 void qd_index_set_mapping(qd_index *ix, qd_mapping *m);
@@ -104,8 +105,8 @@ qd_status qd_index_wait_applied(qd_index *ix, int64_t seq_no, qd_error *err);
 /* ---- recovery.c ---- */
 
 /* Opens shard and log in `dir` and replays. `*replayed`: how many operations. */
-qd_status qd_index_open(const qd_index_host *host, const char *name, const char *dir, qd_definition *taken, qd_index **out, uint64_t *replayed,
-                        qd_error *err);
+qd_status qd_index_open(const qd_index_host *host, const char *name, const char *dir, qd_definition *taken,
+                        qd_index **out, uint64_t *replayed, qd_error *err);
 /* Writers in progress finish; later ones get QD_EINDEX_NOTFOUND. The files go with the last reference. */
 void qd_index_mark_deleted(qd_index *ix);
 
@@ -130,7 +131,8 @@ bool qd_index_has_room(qd_index *ix, uint64_t ops, uint64_t bytes);
 
 /* ---- growth.c ---- */
 
-/* Makes `m` (a merge of the current mapping, which it was made from under growth_mutex) the mapping: on disk, in the shard, here. Held: growth_mutex. */
+/* Makes `m` (a merge of the current mapping, which it was made from under growth_mutex) the mapping: on disk, in the
+ * shard, here. Held: growth_mutex. */
 qd_status qd_index_grow(qd_index *ix, qd_mapping *m, qd_error *err);
 
 #endif
