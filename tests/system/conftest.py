@@ -6,6 +6,7 @@ import uuid
 import pytest
 
 from daemon import QUIDDITCHD, Daemon
+from support import CANARY, deploy_boosted, deploy_cheaper, deploy_divisible
 
 
 def pytest_sessionstart(session):
@@ -70,3 +71,31 @@ def index(request):
     """A name for an index that no other test uses."""
     name = re.sub("[^a-z0-9]+", "-", request.node.name.lower())[:100].strip("-")
     return "%s-%s" % (name, uuid.uuid4().hex[:8])
+
+
+@pytest.fixture(scope="module")
+def canary(api):
+    """Documents and functions for the tests of bad input; still_exact looks after them."""
+    api.create("canary", {"number": {"type": "long"}, "price": {"type": "double"}, "title": {"type": "text"},
+                          "tag": {"type": "keyword"}})
+    api.load("canary", CANARY)
+    deploy_cheaper(api)
+    deploy_divisible(api)
+    deploy_boosted(api)
+    yield
+    api.ok("DELETE", "/canary")
+
+
+@pytest.fixture
+def still_exact(api, daemon):
+    """After the test the daemon lives, and the canary is what it was."""
+    yield
+    assert daemon.is_alive(), "the daemon has died; stderr:\n%s" % daemon.errors()
+    for name in ("hostile", "greedy", "slow"):
+        api.delete("/api/v1/udfs/" + name)
+    api.refresh("canary")
+    hits = api.search("canary", {"match_all": {}}, size=100, sort=["number"])["hits"]
+    assert {h["_id"]: h["_source"] for h in hits["hits"]} == CANARY and hits["total"]["value"] == 30
+    functions = {"bool": {"filter": [{"wasm_udf": {"name": "cheaper", "parameters": {"limit": 20}}},
+                                     {"wasm_udf": {"name": "divisible"}}]}}
+    assert sorted(api.ids("canary", functions), key=int) == ["2", "4", "6", "8", "10", "12"]

@@ -229,6 +229,22 @@ def deploy_boosted(api, name="boosted", **manifest):
                       **manifest)
 
 
+ENDLESS = "(loop $l (br $l)) (i32.const 1)"
+
+
+def deploy_hostile(api, body, name="hostile", kind="filter", header="", **manifest):
+    """One whose body is WebAssembly text, in the row shape."""
+    result = "i32" if kind == "filter" else "f64"
+    wat = '(module %s (func $f (export "f") (param i64) (result %s) %s))' % (header, result, body)
+    return api.deploy(name, wat, kind=kind, abi="row", function_name="f", **manifest)
+
+
+# ---- the documents that must stay as they are, whatever comes in -----------------------------------------------------
+
+CANARY = {str(i): {"number": i, "price": i * 1.5, "title": "canary number %d" % i, "tag": "abc"[i % 3]}
+          for i in range(1, 31)}
+
+
 # ---- formulas --------------------------------------------------------------------------------------------------------
 
 def tokens(text):
