@@ -220,7 +220,21 @@ static void environment_name(const char *name, char out[MAX_KEY + sizeof ENVIRON
     out[n] = '\0';
 }
 
-/* QUIDDITCH_CONFIG names the file; any other QUIDDITCH_… must be a key: a misspelt one would silently do nothing. */
+/* Does a variable's name begin like one of our keys ("QUIDDITCH_HTTP_…")? */
+static bool is_in_a_section(const char *variable)
+{
+    char name[MAX_KEY + sizeof ENVIRONMENT_PREFIX];
+    for (size_t i = 0; i < KEYS_COUNT; i++) {
+        environment_name(KEYS[i].name, name);
+        size_t section = sizeof ENVIRONMENT_PREFIX + strcspn(KEYS[i].name, ".");
+        if (strncmp(variable, name, section) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* QUIDDITCH_CONFIG names the file. A variable that begins like a key must be one: a misspelt key would silently do
+ * nothing. Others are not ours: orchestrators add theirs by a service's name (QUIDDITCH_SERVICE_HOST, QUIDDITCH_PORT). */
 static qd_status read_environment(qd_config *c, char **environment, qd_error *err)
 {
     char name[MAX_KEY + sizeof ENVIRONMENT_PREFIX];
@@ -237,6 +251,8 @@ static qd_status read_environment(qd_config *c, char **environment, qd_error *er
             if (strlen(name) == n && memcmp(name, *entry, n) == 0)
                 found = &KEYS[i];
         }
+        if (!found && !is_in_a_section(*entry))
+            continue;
         if (!found)
             return qd_fail(err, QD_EINVAL, "environment: %.*s is no key; `quidditchd --help-config` lists the keys",
                            (int)n, *entry);

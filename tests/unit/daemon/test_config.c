@@ -100,6 +100,7 @@ static void test_flags__bad__refused(void **state)
     assert_failed_with(LOAD(NULL, "--set", "x"), &load_err, QD_EINVAL, "--set: expected KEY=VALUE, got 'x'");
     assert_failed_with(LOAD(NULL, "--config", "/nowhere/at/all"), &load_err, QD_EIO,
                        "/nowhere/at/all: cannot be opened: No such file or directory");
+    assert_status_ok(LOAD("QUIDDITCH_SERVICE_HOST=10.0.0.1", "--port", "0"), &load_err);
     assert_failed_with(LOAD("QUIDDITCH_HTTP_PROT=1", "--port", "0"), &load_err, QD_EINVAL,
                        "environment: QUIDDITCH_HTTP_PROT is no key; `quidditchd --help-config` lists the keys");
 }
