@@ -37,7 +37,12 @@ uint64_t qd_searcher_live_docs(const qd_searcher *s)
 
 uint64_t qd_searcher_size_bytes(const qd_searcher *s)
 {
-    return qe_searcher_size_bytes(s->engine);
+    uint64_t bytes = atomic_load_explicit(&s->size_bytes, memory_order_relaxed);
+    if (bytes == 0) { /* it looks into every file; metrics ask often, of every index */
+        bytes = qe_searcher_size_bytes(s->engine);
+        atomic_store_explicit(&((qd_searcher *)s)->size_bytes, bytes, memory_order_relaxed);
+    }
+    return bytes;
 }
 
 qd_status qd_searcher_find(const qd_searcher *s, qd_str id, qd_found *out, qd_error *err)

@@ -12,6 +12,7 @@ typedef struct qd_searcher {
     atomic_uint refs;
     qe_searcher *engine;
     qd_mapping *mapping;
+    atomic_uint_least64_t size_bytes; /* 0: nobody has asked yet */
 } qd_searcher;
 
 qd_searcher *qd_searcher_ref(qd_searcher *s);
