@@ -102,7 +102,7 @@ static bool id(void *arg, uint32_t row, qd_str *out)
 static int param(void *arg, qd_str name, uint32_t row, qd_value *out)
 {
     (void)arg, (void)row;
-    *out = (qd_value){.type = QD_STRING, .as.s = name};
+    *out = (qd_value){.type = QD_STRING, .as.s = {input.p, name.n < input.n ? name.n : input.n}};
     return name.n % 2 ? 0 : 1;
 }
 
