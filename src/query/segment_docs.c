@@ -26,9 +26,10 @@ typedef struct slot {
     bool is_float, is_open;
     uint32_t field_id;
     qd_column *column; /* NULL: no document of the segment has a value */
-    /* Of a string column: the view's ordinals, and strings seen lately. */
+    /* Of a string column: the view's ordinals, and all its strings, or else those seen lately. */
     uint64_t *ords, view;
     uint8_t *ord_valid;
+    qd_strings strings; /* n 0: not in memory */
     dict_entry *dict;
 } slot;
 
@@ -246,21 +247,24 @@ static bool read_ords(qd_segment_docs *d, slot *s)
     if (!s->ords) {
         s->ords = malloc(QD_BLOCK_DOCS * sizeof *s->ords);
         s->ord_valid = malloc(QD_BLOCK_DOCS);
-        s->dict = calloc(DICT_ENTRIES, sizeof *s->dict);
-        if (!s->ords || !s->ord_valid || !s->dict)
+        if (!s->ords || !s->ord_valid)
             return fail_memory(d);
     }
     if (!qd_column_ords(s->column, d->n, d->docs, s->ords, s->ord_valid, NULL))
         return false;
+    if (s->strings.n == 0)
+        qd_column_strings(s->column, d->n, &s->strings);
     s->view = d->view;
     return true;
 }
 
-static bool string_value(qd_segment_docs *d, slot *s, uint32_t row, qd_value *out)
+/* Without all strings in memory: one by one, each copied, since the column keeps no more than one. */
+static bool remembered_string(qd_segment_docs *d, slot *s, uint64_t ord, qd_value *out)
 {
-    if (!read_ords(d, s) || !s->ord_valid[row])
-        return false;
-    uint64_t ord = s->ords[row];
+    if (!s->dict)
+        s->dict = calloc(DICT_ENTRIES, sizeof *s->dict);
+    if (!s->dict)
+        return fail_memory(d);
     dict_entry *e = &s->dict[ord % DICT_ENTRIES];
     if (e->ord_plus_1 != ord + 1) {
         qd_error err = QD_ERROR_INIT;
@@ -274,6 +278,17 @@ static bool string_value(qd_segment_docs *d, slot *s, uint32_t row, qd_value *ou
         *e = (dict_entry){ord + 1, text};
     }
     *out = (qd_value){QD_STRING, {.s = e->text}};
+    return true;
+}
+
+static bool string_value(qd_segment_docs *d, slot *s, uint32_t row, qd_value *out)
+{
+    if (!read_ords(d, s) || !s->ord_valid[row])
+        return false;
+    uint64_t ord = s->ords[row];
+    if (ord >= s->strings.n)
+        return remembered_string(d, s, ord, out);
+    *out = (qd_value){QD_STRING, {.s = qd_strings_at(&s->strings, ord)}};
     return true;
 }
 

@@ -116,14 +116,14 @@ uint64_t qe_index_payload(const qe_index *index);
 /* Merges what is committed down to at most `max_segments` (>= 1) and waits. Beside the other calls: it holds nobody up,
  * and segments that come meanwhile are not its business. */
 int qe_index_force_merge(qe_index *index, uint32_t max_segments, qe_error *err);
-/* Lets go of the writer's threads and buffers (some 3 MB) until something is written again. `*is_resting` false: not now,
- * since a merge runs or something is not committed. Serialized like a write. */
+/* Lets go of the writer's threads and buffers (some 3 MB) until something is written again. `*is_resting` false: not
+ * now, since a merge runs or something is not committed. Serialized like a write. */
 int qe_index_rest(qe_index *index, bool *is_resting, qe_error *err);
 
 /* ---- searching -------------------------------------------------------------------------------------------------- */
 
-/* A snapshot of the last commit. Threads: any number may use one; it stays valid when the index commits, extends,
- * merges or closes. */
+/* A snapshot of the last commit; may be taken at any time. Threads: any number may use one; it stays valid when the
+ * index commits, extends, merges or closes. */
 int qe_searcher_new(qe_index *index, qe_searcher **out, qe_error *err);
 void qe_searcher_free(qe_searcher *s);
 size_t qe_searcher_segments(const qe_searcher *s);
@@ -234,14 +234,25 @@ int qe_column_open(const qe_searcher *s, size_t segment, uint32_t field, qe_colu
 #define QE_FIELD_VERSION (UINT32_MAX - 1)
 void qe_column_free(qe_column *c);
 /* First value of each document. `valid[k]` is 1 or 0; out[k] is 0 where it is not valid. Numbers convert: i64 and bool
- * columns give doubles and reverse (truncating). Returns false when the column holds strings. docs ascend. Full columns
- * take the fast path: *all_valid (may be NULL) tells. */
+ * columns give doubles and reverse (truncating). Returns false when the column holds strings. docs ascend. *all_valid
+ * (may be NULL): every document has a value. A column that is read a lot is unpacked into memory, 128 MiB per index at
+ * most. */
 bool qe_column_f64(const qe_column *c, size_t n, const uint32_t *docs, double *out, uint8_t *valid, bool *all_valid);
 bool qe_column_i64(const qe_column *c, size_t n, const uint32_t *docs, int64_t *out, uint8_t *valid, bool *all_valid);
 /* String columns: first ordinal per document. Ordinals order as their strings do, within the segment. */
 bool qe_column_ords(const qe_column *c, size_t n, const uint32_t *docs, uint64_t *out, uint8_t *valid, bool *all_valid);
-/* The string of an ordinal: a view valid until the next call on this column, so one column handle per thread. */
+/* The string of an ordinal: a view valid until the next call on this column, so one column handle per thread. It can
+ * cost some 15 us, since a block of the dictionary is decompressed. */
 int qe_column_ord_str(qe_column *c, uint64_t ord, const char **p, size_t *n, qe_error *err);
+/* All strings at once, for whoever reads many: that of ordinal `i` < `n` is bytes[starts[i] .. starts[i + 1]). Views
+ * valid as long as the handle. `wanted`: how many strings the caller is about to read. False: they are not in memory,
+ * because too few have been asked for as yet, or there is no room; then qe_column_ord_str gives them one by one. */
+typedef struct qe_strings {
+    const char *bytes; /* UTF-8 */
+    const uint32_t *starts;
+    uint64_t n;
+} qe_strings;
+bool qe_column_strings(const qe_column *c, size_t wanted, qe_strings *out);
 /* How many values a document has, and the i-th (numbers or ordinals as above). */
 uint32_t qe_column_count(const qe_column *c, uint32_t doc);
 bool qe_column_nth_f64(const qe_column *c, uint32_t doc, uint32_t i, double *out);

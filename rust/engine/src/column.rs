@@ -2,13 +2,12 @@
 //! Reading columns, a block of documents at a time.
 
 use std::ffi::{c_char, c_int};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use tantivy::DocId;
 use tantivy::columnar::{Column, ColumnIndex, StrColumn};
 
-use crate::decoded::{Decoded, DecodedColumns, Key};
+use crate::decoded::{self, Decoded, DecodedColumn, DecodedColumns, Strings};
 use crate::error::{Failure, QeError, Result, guard, guard_or};
 use crate::ffi;
 use crate::schema::{self, Kind};
@@ -40,17 +39,31 @@ pub struct QeColumn {
     kind: Kind,
     values: Values,
     max_doc: u32,
-    /// The string that `qe_column_ord_str` gave last.
+    /// The string that `qe_column_ord_str` gave last, when they are not all in memory.
     text: String,
-    key: Key,
-    decoded: OnceLock<Arc<Decoded>>,
+    decoded: Arc<DecodedColumn>,
     shared: Arc<DecodedColumns>,
-    /// How many values blocks have asked for.
-    asked: AtomicUsize,
 }
 
-/// Once a handle has read this part of a column, the column is worth unpacking.
+/// Once this part of a column has been read, the column is worth unpacking. A string alone costs more than a hundred
+/// of them together.
 const DECODE_FROM_SHARE: usize = 8;
+const STRINGS_FROM_SHARE: usize = 64;
+
+/// `qe_strings`.
+#[repr(C)]
+pub struct QeStrings {
+    bytes: *const c_char,
+    starts: *const u32,
+    n: u64,
+}
+
+impl QeStrings {
+    fn of(strings: &Strings) -> QeStrings {
+        let (bytes, starts) = (&strings.bytes, &strings.starts);
+        QeStrings { bytes: bytes.as_ptr().cast(), starts: starts.as_ptr(), n: starts.len() as u64 - 1 }
+    }
+}
 
 fn open(s: &QeSearcher, segment: usize, field: u32) -> Result<Option<QeColumn>> {
     let reader = s.reader(segment)?;
@@ -77,16 +90,13 @@ fn open(s: &QeSearcher, segment: usize, field: u32) -> Result<Option<QeColumn>> 
     let Some(values) = values.filter(|values| !values.is_empty()) else {
         return Ok(None);
     };
-    let key = (reader.segment_id(), field);
     Ok(Some(QeColumn {
         kind,
         values,
         max_doc: reader.max_doc(),
         text: String::new(),
-        key,
-        decoded: s.decoded.get(&key).map(OnceLock::from).unwrap_or_default(),
+        decoded: s.decoded.column((reader.segment_id(), field)),
         shared: Arc::clone(&s.decoded),
-        asked: AtomicUsize::new(0),
     }))
 }
 
@@ -164,8 +174,10 @@ impl<S: Copy + Default> Out<'_, S> {
 
     /// From an unpacked column.
     fn copy(&mut self, from: &Decoded, convert: impl Fn(u64) -> S) -> bool {
-        for (value, doc) in self.values.iter_mut().zip(self.docs) {
-            *value = convert(from.bits[*doc as usize]);
+        let places = self.values.iter_mut().zip(self.docs);
+        match &from.values {
+            decoded::Values::Bits(bits) => places.for_each(|(to, doc)| *to = convert(bits[*doc as usize])),
+            decoded::Values::Ords(ords) => places.for_each(|(to, doc)| *to = convert(ords[*doc as usize].into())),
         }
         let Some(valid) = &from.valid else {
             self.valid.fill(1);
@@ -191,24 +203,30 @@ impl<S: Copy + Default> Out<'_, S> {
 impl QeColumn {
     /// The column unpacked, if it is or has become worth it.
     fn decoded(&self, asked: usize) -> Option<&Decoded> {
-        if let Some(decoded) = self.decoded.get() {
-            return Some(decoded);
-        }
-        let asked = self.asked.fetch_add(asked, Relaxed) + asked;
-        if asked < self.max_doc as usize / DECODE_FROM_SHARE || !self.shared.has_room(self.max_doc) {
+        let (shared, max_doc) = (&self.shared, self.max_doc);
+        self.decoded.values.get(asked, max_doc as usize / DECODE_FROM_SHARE, || match &self.values {
+            Values::I64(column) => Decoded::of_bits(shared, max_doc, |docs, values, valid| {
+                Out { docs, values, valid }.fill(column, |v| v as u64)
+            }),
+            Values::F64(column) => Decoded::of_bits(shared, max_doc, |docs, values, valid| {
+                Out { docs, values, valid }.fill(column, f64::to_bits)
+            }),
+            Values::Bool(column) => Decoded::of_bits(shared, max_doc, |docs, values, valid| {
+                Out { docs, values, valid }.fill(column, u64::from)
+            }),
+            Values::Str(column) => Decoded::of_ords(shared, max_doc, |docs, values, valid| {
+                Out { docs, values, valid }.fill(column.ords(), |ord| ord as u32)
+            }),
+        })
+    }
+
+    /// All strings, if they are in memory or this has become worth it.
+    fn strings(&self, wanted: usize) -> Option<&Strings> {
+        let Values::Str(column) = &self.values else {
             return None;
-        }
-        let decoded = Arc::new(Decoded::new(self.max_doc, |docs, values, valid| {
-            let mut out = Out { docs, values, valid };
-            match &self.values {
-                Values::I64(column) => out.fill(column, |v| v as u64),
-                Values::F64(column) => out.fill(column, f64::to_bits),
-                Values::Bool(column) => out.fill(column, u64::from),
-                Values::Str(column) => out.fill(column.ords(), |ord| ord),
-            }
-        }));
-        self.shared.keep(self.key, &decoded);
-        Some(self.decoded.get_or_init(|| decoded))
+        };
+        let enough = column.num_terms() / STRINGS_FROM_SHARE;
+        self.decoded.strings.get(wanted, enough, || Strings::new(&self.shared, column))
     }
 
     /// False when the column holds strings.
@@ -373,16 +391,24 @@ pub extern "C" fn qe_column_ord_str(
         let Values::Str(values) = &column.values else {
             return Err(Failure::invalid("the column holds numbers, which have no ordinals"));
         };
-        column.text.clear();
-        if !values.ord_to_str(ord, &mut column.text)? {
+        let text = match column.strings(1) {
+            Some(strings) => strings.get(ord),
+            None => values.ord_to_str(ord, &mut column.text)?.then_some(column.text.as_bytes()),
+        };
+        let Some(text) = text else {
             return Err(Failure::invalid(format!("ordinal {ord}: the column has only {}", values.num_terms())));
-        }
+        };
         unsafe {
-            *p = column.text.as_ptr().cast();
-            *n = column.text.len();
+            *p = text.as_ptr().cast();
+            *n = text.len();
         }
         Ok(())
     })
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn qe_column_strings(c: *const QeColumn, wanted: usize, out: *mut QeStrings) -> bool {
+    guard_or(false, || give(unsafe { &*c }.strings(wanted).map(QeStrings::of), out))
 }
 
 #[unsafe(no_mangle)]
