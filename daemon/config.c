@@ -234,7 +234,7 @@ static bool is_in_a_section(const char *variable)
 }
 
 /* QUIDDITCH_CONFIG names the file. A variable that begins like a key must be one: a misspelt key would silently do
- * nothing. Others are not ours: orchestrators add theirs by a service's name (QUIDDITCH_SERVICE_HOST, QUIDDITCH_PORT). */
+ * nothing. Others are not ours: orchestrators add theirs by a service's name (QUIDDITCH_SERVICE_HOST). */
 static qd_status read_environment(qd_config *c, char **environment, qd_error *err)
 {
     char name[MAX_KEY + sizeof ENVIRONMENT_PREFIX];
