@@ -79,6 +79,9 @@ impl Opened {
                 .build();
             let writer = self.index.writer_with_options(options)?;
             Merger::take_over(&writer);
+            // Tantivy counts on from the number of the last commit. An operation with that very number would pass for
+            // a part of it, and a deletion be lost in a merge: use it up.
+            writer.run(std::iter::empty())?;
             self.writer = Some(writer);
         }
         self.writer.as_mut().ok_or_else(|| Failure::invalid("the index has no writer"))

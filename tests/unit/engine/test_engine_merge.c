@@ -104,6 +104,26 @@ static void test_merge__all_deleted__nothing_left(void **state)
     assert_int_equal(assert_in_order(f), 1);
 }
 
+/* The first operation of a writer must not have the number of the last commit: a merge would take a deletion for done. */
+static void test_merge__forced_with_a_deletion_uncommitted__deletes_it(void **state)
+{
+    fixture *f = *state;
+    for (int i = 0; i < 12; i++) {
+        fixture_add(f, "word", "a", i, i);
+        if (i == 2)
+            fixture_refresh(f);
+    }
+    fixture_refresh(f);
+    fixture_delete(f, "d3");
+    fixture_refresh(f);
+    fixture_close(f);
+    fixture_open(f);
+    fixture_delete(f, "d4");
+    assert_qe_ok(qe_index_force_merge(f->index, 1, &f->err), &f->err);
+    fixture_refresh(f);
+    fixture_expect(f, qe_query_all(), "d0 d1 d2 d5 d6 d7 d8 d9 d10 d11 ");
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -113,6 +133,7 @@ int main(void)
         test(test_merge__forced__one_segment_without_deleted),
         test(test_merge__mostly_deleted__segment_is_rewritten),
         test(test_merge__all_deleted__nothing_left),
+        test(test_merge__forced_with_a_deletion_uncommitted__deletes_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
