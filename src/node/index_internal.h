@@ -121,7 +121,7 @@ int64_t qd_index_refresh_due_ns(qd_index *ix);
 /* Some time after the last commit the index rests: searches get to see what merges have made of it, and what only
  * writing needs is let go. */
 int64_t qd_index_rest_due_ns(const qd_index *ix);
-void qd_index_rest(qd_index *ix);
+bool qd_index_rest(qd_index *ix); /* true: it rests now */
 /* A commit was made: it will rest some time after this one. */
 void qd_index_postpone_rest(qd_index *ix);
 /* So much waits for a refresh that one is due at once. */

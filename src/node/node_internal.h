@@ -18,6 +18,7 @@ typedef struct qd_refresher {
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     bool has_news, is_stopping;
+    int64_t trim_due_ns; /* the thread's own */
 } qd_refresher;
 
 /* An index that could not be opened: its name is taken, its files are kept. */

@@ -108,7 +108,7 @@ void qd_index_postpone_rest(qd_index *ix)
         ix->host.wants_refresh(ix->host.arg, false);
 }
 
-void qd_index_rest(qd_index *ix)
+bool qd_index_rest(qd_index *ix)
 {
     qd_error err = QD_ERROR_INIT;
     bool is_resting = false;
@@ -122,4 +122,5 @@ void qd_index_rest(qd_index *ix)
     pthread_mutex_unlock(&ix->apply_mutex);
     if (st != QD_OK && ix->host.log)
         ix->host.log(ix->host.arg, err.message); /* what is searched and what is written stay as they were */
+    return is_resting;
 }
