@@ -80,8 +80,8 @@ QD_IMPORT(get_param_i64) int32_t qd_host_param_i64(const char *name, uint32_t na
 QD_IMPORT(get_param_f64) int32_t qd_host_param_f64(const char *name, uint32_t name_len, double *out);
 QD_IMPORT(get_param_bool) int32_t qd_host_param_bool(const char *name, uint32_t name_len, int32_t *out);
 
-/* A message for the log, at one of QD_LOG_…; past the function's limit (log_bytes) the rest is dropped. Permission:
- * log. */
+/* A message for the log, at one of QD_LOG_…; past the function's limit (log_bytes) the rest is dropped. When a call
+ * fails, the last error that it logged becomes part of what the user is told. Permission: log. */
 QD_IMPORT(log) int32_t qd_host_log(int32_t level, const char *message, uint32_t message_len);
 
 /* ---- the same with C strings ------------------------------------------------------------------------------------- */

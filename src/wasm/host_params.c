@@ -10,6 +10,8 @@
 /* Each message costs so much of the log's limit beside its own bytes. */
 #define MESSAGE_OVERHEAD_BYTES 16
 
+#define LOG_ERROR 3 /* the highest level */
+
 void qd_host_log(qd_instance *i, int level, qd_str message)
 {
     if (!i->call->log || i->host->has_log_note)
@@ -27,12 +29,23 @@ void qd_host_log(qd_instance *i, int level, qd_str message)
     i->call->log(i->call->log_arg, 2, qd_str_of(note));
 }
 
+static void remember_error(qd_instance *i, qd_str message)
+{
+    qd_logged_error *e = &i->host->logged_error;
+    e->run = i->runs;
+    e->row = qd_instance_row(i);
+    e->n = (uint32_t)message.n;
+    memcpy(e->bytes, message.p, message.n < sizeof e->bytes ? message.n : sizeof e->bytes);
+}
+
 static wasm_trap_t *log_message(qd_instance *i, wasmtime_val_raw_t *v)
 {
-    int level = v[0].i32 < 0 ? 0 : v[0].i32 > 3 ? 3 : v[0].i32;
+    int level = v[0].i32 < 0 ? 0 : v[0].i32 > LOG_ERROR ? LOG_ERROR : v[0].i32;
     uint32_t n = (uint32_t)v[2].i32;
     const char *p = (const char *)qd_instance_memory(i, (uint32_t)v[1].i32, n);
     v[0].i32 = p ? QD_HOST_OK : QD_HOST_BAD_BUFFER;
+    if (p && level == LOG_ERROR)
+        remember_error(i, (qd_str){p, n});
     if (p)
         qd_host_log(i, level, (qd_str){p, n});
     return NULL;

@@ -46,9 +46,19 @@ typedef struct qd_cached_name {
 #define QD_NAME_CACHE_SLOTS 64 /* a power of two */
 #define QD_FIELD_COLUMNS    64 /* fields with slots past these are read one by one */
 
+/* The last message that the guest logged as an error, cut, and where it was then: should it give up there, that is
+ * most likely why. */
+#define QD_ERROR_LOG_BYTES 128
+typedef struct qd_logged_error {
+    uint64_t run;
+    uint32_t row, n; /* n: the whole message's length; 0: none */
+    char bytes[QD_ERROR_LOG_BYTES];
+} qd_logged_error;
+
 typedef struct qd_host_state {
     qd_field_column columns[QD_FIELD_COLUMNS];
     qd_cached_name names[QD_NAME_CACHE_SLOTS];
+    qd_logged_error logged_error;
     uint32_t log_used;
     bool has_log_note;
     uint64_t fake_random; /* what random_get gives without the permission */

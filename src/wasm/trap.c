@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Why a call ended, as a status and a sentence: the reason, and the functions that were active, innermost first. */
+ * Why a call ended, as a status and a sentence: the reason, the functions that were active, innermost first, and what
+ * the guest itself logged about it. */
 #include <stdio.h>
 
 #include "wasm/instance.h"
@@ -113,17 +114,62 @@ static qd_status describe_trap(const qd_instance *i, wasmtime_trap_code_t code, 
     return qd_fail(err, QD_EUDF_FAILED, "trap: %s%s", reason_of(code), frames);
 }
 
+/* ---- what the guest logged -------------------------------------------------------------------------------------- */
+
+/* The error that it logged at this document; NULL: none. */
+static const qd_logged_error *logged_error(const qd_instance *i)
+{
+    const qd_logged_error *e = i->host ? &i->host->logged_error : NULL;
+    return e && e->n > 0 && e->run == i->runs && e->row == qd_instance_row(i) ? e : NULL;
+}
+
+static bool is_control(const char *p, size_t n)
+{
+    unsigned char first = (unsigned char)p[0];
+    return n == 1 ? first < 0x20 || first == 0x7f : n == 2 && first == 0xc2 && (unsigned char)p[1] < 0xa0;
+}
+
+/* A guest logs any bytes: only text that prints goes into a message, on one line. */
+static void copy_logged(const qd_logged_error *e, char out[QD_ERROR_LOG_BYTES + 4])
+{
+    size_t n = e->n < sizeof e->bytes ? e->n : sizeof e->bytes, used = 0;
+    for (size_t at = 0, length; at < n; at += length) {
+        length = qd_str_utf8_length(e->bytes + at, n - at);
+        if (length == 0 && e->n > n && n - at < 4)
+            break; /* the cut went through a character */
+        bool is_text = length > 0 && !is_control(e->bytes + at, length);
+        if (length == 0)
+            length = 1;
+        if (is_text)
+            memcpy(out + used, e->bytes + at, length);
+        else
+            out[used] = length == 1 && e->bytes[at] == '\n' ? ' ' : '?';
+        used += is_text ? length : 1;
+    }
+    strcpy(out + used, e->n > n ? "…" : "");
+}
+
+static void add_logged(const qd_logged_error *e, qd_error *err)
+{
+    char text[QD_ERROR_LOG_BYTES + 4];
+    if (!err)
+        return;
+    copy_logged(e, text);
+    qd_fail(err, err->code, "%s; it logged: '%s'", err->message, text);
+}
+
 qd_status qd_trap_describe(qd_instance *i, wasm_trap_t *trap, wasmtime_error_t *error, qd_error *err)
 {
     wasmtime_trap_code_t code;
     wasm_frame_vec_t frames;
     char where[320], text[256];
+    const qd_logged_error *logged = logged_error(i);
     qd_status rc;
     if (trap)
         wasm_trap_trace(trap, &frames);
     else
         wasmtime_error_wasm_trace(error, &frames);
-    write_frames(i, &frames, where, sizeof where);
+    write_frames(i, &frames, where, logged ? sizeof where / 2 : sizeof where);
     wasm_frame_vec_delete(&frames);
 
     if (i->stop != QD_STOP_NONE)
@@ -134,6 +180,8 @@ qd_status qd_trap_describe(qd_instance *i, wasm_trap_t *trap, wasmtime_error_t *
         rc = qd_fail(err, QD_EUDF_FAILED, "trap: unknown reason%s", where);
     else
         rc = qd_fail(err, QD_EUDF_FAILED, "%s%s", qd_wasm_error_text(QD_TAKE(error), text, sizeof text), where);
+    if (logged && rc != QD_ECANCELED)
+        add_logged(logged, err);
     if (trap)
         wasm_trap_delete(trap);
     if (error)

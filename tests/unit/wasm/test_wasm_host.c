@@ -306,6 +306,63 @@ static void test_log__flood__is_cut_with_one_note_per_run(void **state)
     assert_int_equal(f->n_logs, 65536 / 16 + 1);
 }
 
+#define AT_ROW(n, what)  "(if (i32.eq (i32.wrap_i64 (local.get $c)) (i32.const " n ")) (then " what "))"
+#define LOG_ERROR(at, n) "(drop (call $log (i32.const 3) (i32.const " at ") (i32.const " n ")))"
+
+/* The message after "it logged: ", of a function that traps at row 3; NULL: none. */
+static const char *logged(fixture *f, const char *wat)
+{
+    fixture_reset((void **)&f);
+    fixture_row(f, wat);
+    f->call.log = NULL; /* remembered all the same */
+    assert_int_equal(fixture_run(f, 10), QD_EUDF_FAILED);
+    assert_int_equal(f->failure.row, 3);
+    assert_message_has(f, "trap: unreachable executed at f (func 20, offset 0x");
+    const char *at = strstr(f->err.message, "; it logged: ");
+    return at ? at + strlen("; it logged: ") : NULL;
+}
+
+static void test_log__error_before_a_trap__is_told(void **state)
+{
+    fixture *f = *state;
+    assert_string_equal(
+        logged(f, GUEST("i32", AT_ROW("3", LOG_ERROR("64", "5") LOG_ERROR("56", "6") "unreachable") "i32.const 1")),
+        "'target'");
+    /* Neither what was logged at another document, nor what is no error, nor nothing. */
+    assert_null(logged(f, GUEST("i32", AT_ROW("2", LOG_ERROR("56", "6")) AT_ROW("3", "unreachable") "i32.const 1")));
+    assert_null(logged(
+        f,
+        GUEST("i32",
+              AT_ROW("3", "(drop (call $log (i32.const 2) (i32.const 56) (i32.const 6))) unreachable") "i32.const 1")));
+    assert_null(logged(f, GUEST("i32", AT_ROW("3", LOG_ERROR("56", "0") "unreachable") "i32.const 1")));
+}
+
+static void test_log__error_of_any_bytes__is_told_as_text_on_one_line(void **state)
+{
+    fixture *f = *state;
+    /* "a", line feed, escape, 0xff, e acute, C1 control, "b" */
+    assert_string_equal(logged(f, GUEST("i32", AT_ROW("3", "(i64.store (i32.const 200) (i64.const 0x9bc2a9c3ff1b0a61))"
+                                                           "(i32.store8 (i32.const 208) (i32.const 98))" LOG_ERROR(
+                                                               "200", "9") "unreachable") "i32.const 1")),
+                        "'a ??\xc3\xa9?b'");
+    /* Cut through a character: 127 zeros, then an e acute. */
+    const char *text = logged(f, GUEST("i32", AT_ROW("3", "(i32.store16 (i32.const 1127) (i32.const 0xa9c3))" LOG_ERROR(
+                                                              "1000", "64000") "unreachable") "i32.const 1"));
+    assert_int_equal(strlen(text), 127 + strlen("'\xe2\x80\xa6'"));
+    assert_string_equal(text + 127, "?\xe2\x80\xa6'");
+}
+
+static void test_log__error_in_a_start_function__is_told(void **state)
+{
+    fixture *f = *state;
+    static const char wat[] = "(module (import \"env\" \"log\" (func $log (param i32 i32 i32)))"
+                              "(memory (export \"memory\") 1) (data (i32.const 0) \"no luck\") (start $s)"
+                              "(func $s (call $log (i32.const 3) (i32.const 0) (i32.const 7)) unreachable)"
+                              "(func (export \"f\") (param i64) (result i32) (i32.const 1)))";
+    assert_int_equal(fixture_load(f, wat, QD_SHAPE_ROW, 0, &(qd_wasm_limits)QD_WASM_LIMITS_INIT), QD_EUDF_FAILED);
+    assert_message_has(f, "; it logged: 'no luck'");
+}
+
 /* ---- WASI ------------------------------------------------------------------------------------------------------- */
 
 static void test_wasi__fd_write__goes_to_the_log(void **state)
@@ -555,6 +612,9 @@ int main(void)
         TEST(test_get_param__missing_and_wrong_type),
         TEST(test_log__passes_level_and_message),
         TEST(test_log__flood__is_cut_with_one_note_per_run),
+        TEST(test_log__error_before_a_trap__is_told),
+        TEST(test_log__error_of_any_bytes__is_told_as_text_on_one_line),
+        TEST(test_log__error_in_a_start_function__is_told),
         TEST(test_wasi__fd_write__goes_to_the_log),
         TEST(test_wasi__proc_exit__fails_the_run),
         TEST(test_wasi__random_and_clock__are_constant_without_permission),
