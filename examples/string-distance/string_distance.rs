@@ -64,8 +64,8 @@ impl<const N: usize> Buffer<N> {
 }
 
 /// Is the distance of `a` and `b` in characters at most `max`? `columns` is the length of `b`, and that of `a` differs
-/// by no more than `max`. One row of the usual table is kept, and of it only what lies near the diagonal is computed: a
-/// cell that is `max` columns away from it is over `max` (Ukkonen 1985). A row that is over `max` everywhere is the end.
+/// by no more than `max`. One row of the usual table is kept, and of it only what lies near the diagonal is computed:
+/// cells more than `max` columns away from it are over `max` (Ukkonen 1985). A row that is all over `max` is the end.
 fn is_within<T: PartialEq>(
     a: impl Iterator<Item = T>,
     b: impl Iterator<Item = T> + Clone,

@@ -326,6 +326,47 @@ static void test_function__nested_in_should_many_times__is_refused(void **state)
     free(body);
 }
 
+static void add_named(fixture *named, int n)
+{
+    char id[16], source[128];
+    snprintf(id, sizeof id, "%d", n);
+    snprintf(source, sizeof source, "{\"name\":\"%x-%d\",\"twin\":\"%x-%d\",\"n\":%d}", n * 2654435761u, n,
+             n * 2654435761u, n % 10 ? -n : n, n);
+    fixture_add(named, id, n % 7 == 6 ? "{}" : source);
+}
+
+/* Strings of columns: few and one by one, then all at once, with gaps, in views of blocks, and from parameters. */
+static void test_function__reads_strings_of_large_columns(void **state)
+{
+    (void)state;
+    fixture named;
+    fixture_open(&named, "{\"properties\":{\"name\":{\"type\":\"keyword\"},\"twin\":{\"type\":\"keyword\"},\"n\":{"
+                         "\"type\":\"long\"}}}");
+    fixture_function(&named,
+                     "{\"name\":\"is\",\"kind\":\"filter\",\"abi\":\"row\",\"parameters\":[{\"name\":\"path\",\"type\":"
+                     "\"string\",\"required\":true},{\"name\":\"want\",\"type\":\"string\"}]}",
+                     STRING_WAT);
+    for (int i = 0; i < 7000; i++) {
+        add_named(&named, i);
+        if (i == 4999)
+            fixture_commit(&named);
+    }
+    fixture_commit(&named);
+    static const char TWINS[] = UDF("is", "{\"path\":\"name\",\"want\":\"_source.twin\"}");
+    char body[512];
+    for (int round = 0; round < 3; round++) {
+        snprintf(body, sizeof body, "{\"query\":{\"bool\":{\"filter\":[{\"terms\":{\"n\":[40,41,6990]}},%s]}}}", TWINS);
+        fixture_expect(&named, body, 2, "40 6990");
+    }
+    snprintf(body, sizeof body, "{\"track_total_hits\":true,\"size\":0,\"query\":%s}", TWINS);
+    fixture_expect(&named, body, 600, "");
+    snprintf(body, sizeof body,
+             "{\"query\":{\"bool\":{\"must_not\":[%s],\"filter\":[%s,{\"range\":{\"n\":{\"gte\":4990}}}]}}}",
+             UDF("is", "{\"path\":\"name\",\"want\":\"fd85ffe0-5600\"}"), TWINS);
+    fixture_expect(&named, body, 171, "5000 5010 5020 5030 5040 5050 5070 5080 5090 5100");
+    fixture_close(&named);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_function__unknown_name_version_or_parameter__is_refused_in_place),
         cmocka_unit_test(test_function__that_hangs__ends_with_the_query),
         cmocka_unit_test(test_function__in_size_zero_and_sort__still_decides),
+        cmocka_unit_test(test_function__reads_strings_of_large_columns),
         cmocka_unit_test(test_function__nested_in_should_many_times__is_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
