@@ -66,3 +66,13 @@ qd_status qd_file_lock(const char *path, int *fd, qd_error *err)
     *fd = opened;
     return QD_OK;
 }
+
+void qd_file_reserve(const char *path, off_t bytes)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return;
+    if (posix_fallocate(fd, 0, bytes) != 0)
+        unlink(path);
+    close(fd);
+}

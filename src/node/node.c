@@ -186,6 +186,7 @@ static qd_status open_store(qd_node *n, qd_error *err)
     qd_status st = QD_OK;
     n->data_dir = strdup(n->options.data_dir);
     if (!n->data_dir || asprintf(&n->indices_dir, "%s/indices", n->data_dir) < 0 ||
+        asprintf(&n->reserve_path, "%s/reserve", n->data_dir) < 0 ||
         asprintf(&lock, "%s/node.lock", n->data_dir) < 0 || asprintf(&meta, "%s/meta", n->data_dir) < 0)
         st = qd_fail_nomem(err);
     if (st == QD_OK)
@@ -196,6 +197,8 @@ static qd_status open_store(qd_node *n, qd_error *err)
         st = qd_dir_make(n->indices_dir, err);
     if (st == QD_OK)
         st = qd_kv_lmdb_open(meta, META_MAX_BYTES, &n->kv, err);
+    if (st == QD_OK)
+        qd_file_reserve(n->reserve_path, QD_NODE_RESERVE_BYTES);
     if (st == QD_OK)
         st = qd_dir_sync(n->data_dir, err);
     free(lock);
@@ -252,5 +255,6 @@ void qd_node_close(qd_node *n)
     pthread_cond_destroy(&n->refresher.wake);
     free(n->data_dir);
     free(n->indices_dir);
+    free(n->reserve_path);
     free(n);
 }

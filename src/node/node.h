@@ -2,6 +2,7 @@
  *
  * The node: data directory, kv, the table of indices, background refresh. Layout of the data directory:
  *   node.lock            held while open: two processes cannot share a directory
+ *   reserve              some room to give up when the disk is full and an index is deleted
  *   meta/                kv on LMDB (functions, index definitions)
  *   indices/<uuid>/data  the seam's segments;  indices/<uuid>/log  the op log on LMDB
  * An index definition is the kv entry "index/<name>" {uuid, created, settings, mappings}; a directory without an entry

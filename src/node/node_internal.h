@@ -29,7 +29,7 @@ typedef struct qd_broken_index {
 
 struct qd_node {
     qd_node_options options;
-    char *data_dir, *indices_dir;
+    char *data_dir, *indices_dir, *reserve_path;
     int lock_fd;
     qd_kv *kv;
     qd_index_host host;
@@ -39,6 +39,8 @@ struct qd_node {
     qd_map *broken;  /* name -> qd_broken_index */
     qd_refresher refresher;
 };
+
+#define QD_NODE_RESERVE_BYTES (1 << 20)
 
 /* printf to the node's log line. */
 void qd_node_logf(qd_node *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

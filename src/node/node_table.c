@@ -3,6 +3,7 @@
  * Names to indices: create, delete, find, resolve expressions. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "node/files.h"
@@ -279,6 +280,15 @@ static void remove_broken_files(qd_node *n, const qd_broken_index *broken)
     free(dir);
 }
 
+/* The store needs a little room to forget something. A full disk must not keep anyone from making room. */
+static qd_status remove_definition(qd_node *n, qd_str name, qd_error *err)
+{
+    qd_status st = qd_kv_remove(n->kv, QD_DEFINITION_BUCKET, name, QD_KV_ANY, err);
+    if (st == QD_EIO && unlink(n->reserve_path) == 0)
+        st = qd_kv_remove(n->kv, QD_DEFINITION_BUCKET, name, QD_KV_ANY, err);
+    return st;
+}
+
 qd_status qd_node_delete_index(qd_node *n, qd_str name, qd_error *err)
 {
     qd_index *ix = NULL;
@@ -287,7 +297,7 @@ qd_status qd_node_delete_index(qd_node *n, qd_str name, qd_error *err)
     qd_status st = qd_node_index(n, name, &ix, err);
     if (st == QD_OK || st == QD_EIO) {
         qd_index_unref(QD_TAKE(ix));
-        st = qd_kv_remove(n->kv, QD_DEFINITION_BUCKET, name, QD_KV_ANY, err);
+        st = remove_definition(n, name, err);
     }
     if (st == QD_OK)
         forget(n, name, &ix, &broken);
@@ -298,5 +308,6 @@ qd_status qd_node_delete_index(qd_node *n, qd_str name, qd_error *err)
     pthread_mutex_unlock(&n->create_mutex);
     qd_index_unref(ix);
     free(broken);
+    qd_file_reserve(n->reserve_path, QD_NODE_RESERVE_BYTES);
     return st;
 }

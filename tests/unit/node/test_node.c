@@ -2,8 +2,10 @@
 #include "fixture.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static qd_status create(node_fixture *f, const char *name, const char *body, qd_error *err)
@@ -202,6 +204,41 @@ static void test_open__what_no_index_refers_to__is_removed(void **state)
     fixture_deinit(&f);
 }
 
+static off_t reserved(node_fixture *f)
+{
+    char path[128];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/reserve", f->dir);
+    return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+/* A limit on the size of files stands for a full disk. */
+static void test_delete__disk_full__says_so_and_keeps_the_index(void **state)
+{
+    (void)state;
+    node_fixture f;
+    qd_error err = QD_ERROR_INIT;
+    struct rlimit before, none;
+    fixture_init(&f);
+    fixture_create(&f, NULL);
+    fixture_put(&f, "a", "{}");
+    assert_int_equal(reserved(&f), 1 << 20);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    none = (struct rlimit){0, before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &none);
+    qd_status st = qd_node_delete_index(f.node, QD_STR("test"), &err);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_int_equal(st, QD_EIO);
+    assert_non_null(strstr(err.message, "/meta': cannot write"));
+    fixture_assert_source(&f, "a", "{}");
+    fixture_reopen(&f);
+    fixture_assert_source(&f, "a", "{}");
+    assert_status_ok(qd_node_delete_index(f.node, QD_STR("test"), &err), &err);
+    assert_int_equal(reserved(&f), 1 << 20);
+    fixture_deinit(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +246,7 @@ int main(void)
         cmocka_unit_test(test_create__twice__is_refused),
         cmocka_unit_test(test_settings__are_shown_and_kept),
         cmocka_unit_test(test_delete__files_go__with_the_last_reference),
+        cmocka_unit_test(test_delete__disk_full__says_so_and_keeps_the_index),
         cmocka_unit_test(test_resolve__names_lists_and_patterns),
         cmocka_unit_test(test_open__directory_in_use__is_refused),
         cmocka_unit_test(test_open__what_no_index_refers_to__is_removed),
