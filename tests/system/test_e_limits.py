@@ -71,7 +71,7 @@ def test_huge_announcement__is_answered_at_once(make_daemon):
 
 
 def test_bytes_in_flight__429_then_free_again(make_daemon):
-    # What counts is the room that bodies take, 1 MiB for the first; and an answered request may still count for a moment.
+    # What counts is the room that bodies take, 1 MiB for the first; an answered request may still count for a moment.
     daemon = make_daemon({"http.max_body_bytes": "1mb", "http.max_inflight_bytes": "1200kb"})
     api = daemon.api
     api.load("a", {"1": {"n": 1}})
