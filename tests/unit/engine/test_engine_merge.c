@@ -104,7 +104,8 @@ static void test_merge__all_deleted__nothing_left(void **state)
     assert_int_equal(assert_in_order(f), 1);
 }
 
-/* The first operation of a writer must not have the number of the last commit: a merge would take a deletion for done. */
+/* The first operation of a writer must not have the number of the last commit: a merge would take a deletion for done.
+ */
 static void test_merge__forced_with_a_deletion_uncommitted__deletes_it(void **state)
 {
     fixture *f = *state;
