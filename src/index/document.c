@@ -14,6 +14,11 @@
 
 #define MAX_DEPTH 64
 
+/* Of one document, each value counted once per sub-field. Indexing takes some 100 times the memory of a small value, and
+ * what has been logged is replayed: a document that was the end of one process would be that of the next as well. */
+#define MAX_VALUES       (4u << 20)
+#define MAX_STRING_BYTES ((size_t)256 << 20)
+
 typedef struct frame {
     size_t path_n;
     const qd_field *field; /* of what the frame stands for; NULL: an object, or unmapped */
@@ -36,6 +41,7 @@ typedef struct walker {
     bool is_lon;       /* which of the two comes next */
     double lat, lon;
     double numbers[3];
+    size_t values, string_bytes;
     size_t path_n;
     frame frames[MAX_DEPTH + 1];
     char path[QD_FIELD_PATH_MAX + 1];
@@ -119,8 +125,36 @@ static bool note_addition(walker *w, qe_event event, const qe_json_value *v)
 
 /* ---- geo points ---- */
 
+/* Whether the document may have a value more. */
+static bool count_value(walker *w, const qd_field *f, size_t string_bytes)
+{
+    size_t copies = 1;
+    for (const qd_field *sub = f->next_sub; sub; sub = sub->next_sub)
+        copies++;
+    w->values += copies;
+    w->string_bytes += copies * string_bytes;
+    if (w->values > MAX_VALUES)
+        return stop(w, qd_fail_field(w->err, QD_ETOOLARGE, f->path, "the document has more than %u values, sub-fields included",
+                                     MAX_VALUES));
+    if (w->string_bytes > MAX_STRING_BYTES)
+        return stop(w, qd_fail_field(w->err, QD_ETOOLARGE, f->path,
+                                     "the strings of the document have more than %zu bytes, sub-fields included",
+                                     MAX_STRING_BYTES));
+    return true;
+}
+
+static bool add_value(walker *w, qe_event event, const qe_json_value *v)
+{
+    if (w->additions)
+        return true;
+    return count_value(w, w->field, event == QE_STRING ? v->n : 0) &&
+           stop(w, qd_document_add_value(w->doc, w->field, event, v, w->id, w->err));
+}
+
 static bool add_point(walker *w, const qd_field *f, double lat, double lon)
 {
+    if (!w->additions && !count_value(w, f, 0))
+        return false;
     return w->additions ? true : stop(w, qd_document_add_point(w->doc, f, lat, lon, w->id, w->err));
 }
 
@@ -264,7 +298,7 @@ static bool on_scalar(walker *w, qe_event event, const qe_json_value *v)
             return add_coordinate(w, event, v);
         if (in_array(w) && w->frames[w->depth - 1].numbers > 0)
             return fail_point(w, event, v);
-        return w->additions ? true : stop(w, qd_document_add_value(w->doc, w->field, event, v, w->id, w->err));
+        return add_value(w, event, v);
     }
     if (is_mapped_object(w))
         return stop(

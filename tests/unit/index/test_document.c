@@ -155,6 +155,38 @@ static void assert_malformed(const char *source, uint32_t line, uint32_t column)
     qd_mapping_unref(m);
 }
 
+/* A document of `n` values "x", each a text with a keyword beside it. */
+static char *many_values(size_t n)
+{
+    char *source = malloc(16 + 4 * n), *p = source;
+    p += sprintf(p, "{\"s\":[\"x\"");
+    for (size_t i = 1; i < n; i++, p += 4)
+        memcpy(p, ",\"x\"", 4);
+    strcpy(p, "]}");
+    return source;
+}
+
+static void test_parse__more_values_than_can_be_indexed__is_refused(void **state)
+{
+    (void)state;
+    qd_mapping *m = mapping_of(
+        "{\"properties\":{\"s\":{\"type\":\"text\",\"fields\":{\"k\":{\"type\":\"keyword\"}}}}}");
+    for (size_t over = 0; over < 2; over++) {
+        char *source = many_values(((size_t)2 << 20) + over);
+        qe_doc *doc = NULL;
+        json_t *additions = NULL;
+        qd_error err = QD_ERROR_INIT;
+        qd_status st = qd_document_parse(m, qd_str_of(source), &doc, &additions, &err);
+        if (over)
+            assert_failed_with(st, &err, QD_ETOOLARGE, "the document has more than 4194304 values, sub-fields included");
+        else
+            assert_status_ok(st, &err);
+        qe_doc_free(doc);
+        free(source);
+    }
+    qd_mapping_unref(m);
+}
+
 static void test_parse__malformed_json__names_line_and_column(void **state)
 {
     (void)state;
@@ -256,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_parse__what_every_type_coerces__is_taken),
         cmocka_unit_test(test_parse__what_no_type_takes__is_refused_with_a_preview),
         cmocka_unit_test(test_parse__keyword_too_long__is_refused),
+        cmocka_unit_test(test_parse__more_values_than_can_be_indexed__is_refused),
         cmocka_unit_test(test_parse__malformed_json__names_line_and_column),
         cmocka_unit_test(test_parse__unmapped_fields__ask_for_additions),
         cmocka_unit_test(test_parse__names_that_cannot_be_mapped__are_refused),
