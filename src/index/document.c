@@ -14,8 +14,8 @@
 
 #define MAX_DEPTH 64
 
-/* Of one document, each value counted once per sub-field. Indexing takes some 100 times the memory of a small value, and
- * what has been logged is replayed: a document that was the end of one process would be that of the next as well. */
+/* Of one document, each value counted once per sub-field. Indexing takes some 100 times the memory of a small value,
+ * and what has been logged is replayed: a document that was the end of one process would be that of the next too. */
 #define MAX_VALUES       (4u << 20)
 #define MAX_STRING_BYTES ((size_t)256 << 20)
 
@@ -134,8 +134,8 @@ static bool count_value(walker *w, const qd_field *f, size_t string_bytes)
     w->values += copies;
     w->string_bytes += copies * string_bytes;
     if (w->values > MAX_VALUES)
-        return stop(w, qd_fail_field(w->err, QD_ETOOLARGE, f->path, "the document has more than %u values, sub-fields included",
-                                     MAX_VALUES));
+        return stop(w, qd_fail_field(w->err, QD_ETOOLARGE, f->path,
+                                     "the document has more than %u values, sub-fields included", MAX_VALUES));
     if (w->string_bytes > MAX_STRING_BYTES)
         return stop(w, qd_fail_field(w->err, QD_ETOOLARGE, f->path,
                                      "the strings of the document have more than %zu bytes, sub-fields included",

@@ -178,7 +178,8 @@ static void test_parse__more_values_than_can_be_indexed__is_refused(void **state
         qd_error err = QD_ERROR_INIT;
         qd_status st = qd_document_parse(m, qd_str_of(source), &doc, &additions, &err);
         if (over)
-            assert_failed_with(st, &err, QD_ETOOLARGE, "the document has more than 4194304 values, sub-fields included");
+            assert_failed_with(st, &err, QD_ETOOLARGE,
+                               "the document has more than 4194304 values, sub-fields included");
         else
             assert_status_ok(st, &err);
         qe_doc_free(doc);
