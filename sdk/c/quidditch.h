@@ -3,7 +3,9 @@
  * Quidditch functions in C: what a function written for the search engine includes. ABI version 1.
  *
  *   clang --target=wasm32 -O2 -nostdlib -Wl,--no-entry -Wl,--strip-debug -o my.wasm my.c
- *   (with a C library: clang --target=wasm32-wasi --sysroot=… -O2 -mexec-model=reactor -o my.wasm my.c)
+ *   (with a C library: clang --target=wasm32-wasi --sysroot=… -O2 -mexec-model=reactor -o my.wasm my.c; without the
+ *   reactor model add -Wl,--export=__wasm_call_ctors, or the linker wraps each export in calls of constructors and
+ *   destructors, which cost more than a small function)
  *
  * A function has one of two shapes. In the typed shape the arguments are the manifest's parameters in their order, and
  * no call out of the sandbox is needed; prefer it:
