@@ -18,16 +18,23 @@ static void print_deployed(const answer *reply, const json_t *v)
            json_text_at(v, "hash"), json_text_at(v, "tier"), text_ms(reply->ms, ms));
 }
 
-qd_status udf_deploy(qctl *q, const args *a, qd_error *err)
+/* Sends what the first word of the command names. *reply and *v: owned by caller. */
+static qd_status post_registration(qctl *q, const args *a, const char *path, answer *reply, json_t **v, qd_error *err)
 {
     registration r;
-    answer reply;
-    json_t *v = NULL;
     qd_status rc = registration_load(&r, a->words[0], a, err);
     if (rc)
         return rc;
-    rc = registration_send(q, &r, "/api/v1/udfs", &reply, &v, err);
+    rc = registration_send(q, &r, path, reply, v, err);
     registration_deinit(&r);
+    return rc;
+}
+
+qd_status udf_deploy(qctl *q, const args *a, qd_error *err)
+{
+    answer reply;
+    json_t *v = NULL;
+    qd_status rc = post_registration(q, a, "/api/v1/udfs", &reply, &v, err);
     if (rc)
         return rc;
     if (!print_raw(q, &reply) && !q->is_quiet)
@@ -49,14 +56,9 @@ static void print_names(const char *title, const json_t *names)
 
 qd_status udf_validate(qctl *q, const args *a, qd_error *err)
 {
-    registration r;
     answer reply;
     json_t *v = NULL;
-    qd_status rc = registration_load(&r, a->words[0], a, err);
-    if (rc)
-        return rc;
-    rc = registration_send(q, &r, "/api/v1/udfs/_validate", &reply, &v, err);
-    registration_deinit(&r);
+    qd_status rc = post_registration(q, a, "/api/v1/udfs/_validate", &reply, &v, err);
     if (rc)
         return rc;
     if (!print_raw(q, &reply) && !q->is_quiet) {
