@@ -40,6 +40,21 @@ qd_status qd_wasm_engine_new(const qd_wasm_engine_options *options, qd_wasm_engi
  * runs). */
 void qd_wasm_engine_free(qd_wasm_engine *e);
 
+/* What the engine does and holds, for metrics. Tiers: see qd_wasm_tier in module.h. */
+typedef struct qd_wasm_counters {
+    uint64_t compiled[3], compile_ns[3]; /* by qd_wasm_tier */
+    uint64_t tier_transitions;           /* modules whose code was replaced by better while they could be used */
+    uint64_t cache_hits, cache_misses, cache_evictions, cache_rejected; /* rejected: corrupt or foreign entries */
+    uint64_t cache_bytes, cache_entries;
+    uint64_t code_bytes;    /* native code in memory, of all modules */
+    uint32_t queued;        /* modules waiting to be optimized */
+    uint32_t instances;     /* at work */
+    uint32_t idle_instances;
+    uint32_t max_instances;
+    uint64_t instances_made, instances_reused;
+} qd_wasm_counters;
+void qd_wasm_engine_read_counters(qd_wasm_engine *e, qd_wasm_counters *out);
+
 /* Text to binary. *out: owned by caller (free). Errors: QD_EUDF_WASM with line and column. */
 qd_status qd_wasm_from_wat(qd_str wat, uint8_t **out, size_t *n, qd_error *err);
 

@@ -28,6 +28,25 @@ typedef struct qd_wasm_signature {
 
 typedef struct qd_wasm_module qd_wasm_module;
 
+/* How good a module's native code is. Code gets better while the module is used: a run, once begun, ends with what it
+ * began with; the next block may find better code (qd_instance_is_outdated in program.h). */
+typedef enum qd_wasm_tier { QD_TIER_NONE, QD_TIER_BASELINE, QD_TIER_OPTIMIZED } qd_wasm_tier;
+typedef enum qd_wasm_source { QD_SOURCE_COMPILED, QD_SOURCE_CACHE, QD_SOURCE_AOT } qd_wasm_source;
+const char *qd_wasm_tier_name(qd_wasm_tier t);     /* "baseline", "optimized" */
+const char *qd_wasm_source_name(qd_wasm_source s); /* "compiled", "cache", "aot" */
+
+typedef struct qd_wasm_status {
+    qd_wasm_tier tier;
+    qd_wasm_source source;
+    int64_t compile_ns[3]; /* by tier; 0: not compiled here */
+    size_t code_bytes;
+    uint32_t instances;   /* at work now */
+    bool is_optimizing;   /* queued or under way */
+    bool has_epoch_checks; /* false: provably short, compiled without */
+} qd_wasm_status;
+/* Threads: any. */
+void qd_wasm_module_read_status(const qd_wasm_module *m, qd_wasm_status *out);
+
 /* Inspects, checks the imports against `permissions` and the table of host functions, and compiles. `bytes` borrowed.
  * Errors: QD_EUDF_WASM (not a module, invalid: with the byte offset in the message), QD_EUDF_COMPILE (unknown import or
  * import with another signature, too many things), QD_EUDF_PERMISSION (import whose permission is not granted; names

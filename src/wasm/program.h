@@ -16,7 +16,7 @@
 
 #define QD_BLOCK_DOCS 2048
 
-typedef enum qd_wasm_shape { QD_SHAPE_ROW, QD_SHAPE_TYPED } qd_wasm_shape;
+typedef enum qd_wasm_shape { QD_SHAPE_ROW, QD_SHAPE_TYPED, QD_SHAPE_HANDLE, QD_SHAPE_BATCH } qd_wasm_shape;
 
 typedef struct qd_wasm_limits {
     size_t memory_bytes;     /* linear memory; 16 MiB */
@@ -83,6 +83,8 @@ qd_status qd_instance_run_range(qd_instance *i, uint32_t first, uint32_t end, qd
 /* The result column, of the signature's result type: const double*, int64_t*, float*, int32_t*. Valid until the next
  * run. */
 const void *qd_instance_results(const qd_instance *i);
+/* Has the module better native code than this instance runs? Then release it and acquire another, between blocks. */
+bool qd_instance_is_outdated(const qd_instance *i);
 /* How often the guest called host functions since acquire. */
 uint64_t qd_instance_host_calls(const qd_instance *i);
 
