@@ -122,15 +122,15 @@ static qd_status instantiate_guest(qd_instance *i, wasmtime_instance_t *guest, q
     leave_guest(i);
     if (trap || error)
         return qd_trap_describe(i, trap, error, err);
-    qd_status rc = run_initialize(i, guest, err);
-    if (!rc && wasmtime_instance_export_get(i->context, guest, "memory", 6, &export) &&
+    /* Before _initialize: what a runtime does there, such as asking for random bytes, needs it already. */
+    if (wasmtime_instance_export_get(i->context, guest, "memory", 6, &export) &&
         export.kind == WASMTIME_EXTERN_MEMORY) {
         i->memory = export.of.memory;
         i->has_memory = true;
         i->memory_data = wasmtime_memory_data(i->context, &i->memory);
         i->memory_bytes = i->memory_first_bytes = wasmtime_memory_data_size(i->context, &i->memory);
     }
-    return rc;
+    return run_initialize(i, guest, err);
 }
 
 static qd_status instantiate_driver(qd_instance *i, const wasmtime_instance_t *guest, qd_error *err)

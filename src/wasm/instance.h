@@ -62,6 +62,7 @@ typedef struct qd_host_state {
     uint32_t log_used;
     bool has_log_note;
     uint64_t fake_random; /* what random_get gives without the permission */
+    uint64_t fake_ns;     /* and clock_time_get */
 } qd_host_state;
 
 struct qd_instance {

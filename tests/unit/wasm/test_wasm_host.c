@@ -417,6 +417,26 @@ static void test_wasi__random_and_clock__are_constant_without_permission(void **
     assert_memory_not_equal(first, out, sizeof first);
 }
 
+/* Runtimes such as Go's refuse to start with a clock that stands at 0. */
+static void test_wasi__clock__counts_its_reads_without_permission(void **state)
+{
+    fixture *f = *state;
+    const qd_wasm_limits limits = QD_WASM_LIMITS_INIT;
+    assert_int_equal(fixture_compile(f,
+                                     GUEST("i32", "(drop (call $clock_time_get (i32.const 1) (i64.const 0)"
+                                                  " (i32.const 208))) (i32.wrap_i64 (i64.load (i32.const 208)))"),
+                                     ALL_PERMISSIONS & ~QD_PERM_CLOCK),
+                     QD_OK);
+    assert_int_equal(
+        qd_wasm_program_new(f->engine, f->module, QD_STR("f"), QD_SHAPE_ROW, &limits, "c@1.0.0", &f->program, &f->err),
+        QD_OK);
+    assert_int_equal(qd_instance_acquire(f->program, 0, &f->call, &f->instance, &f->err), QD_OK);
+    assert_int_equal(fixture_run(f, 3), QD_OK);
+    const int32_t *out = qd_instance_results(f->instance);
+    for (int32_t row = 0; row < 3; row++)
+        assert_int_equal(out[row], row + 1);
+}
+
 static void test_wasi__environment_and_directories__are_empty(void **state)
 {
     fixture *f = *state;
@@ -618,6 +638,7 @@ int main(void)
         TEST(test_wasi__fd_write__goes_to_the_log),
         TEST(test_wasi__proc_exit__fails_the_run),
         TEST(test_wasi__random_and_clock__are_constant_without_permission),
+        TEST(test_wasi__clock__counts_its_reads_without_permission),
         TEST(test_wasi__environment_and_directories__are_empty),
         TEST(test_bad_addresses__answer_3_everywhere),
         TEST(test_bad_addresses__wasi__answers_fault_or_invalid),

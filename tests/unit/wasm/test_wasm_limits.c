@@ -214,6 +214,18 @@ static void test_initialize__runs_and_may_trap(void **state)
     assert_int_equal(fixture_run(f, 1), QD_OK);
     assert_int_equal(*(const int32_t *)qd_instance_results(f->instance), 5);
     fixture_reset(state);
+    assert_int_equal(
+        fixture_load(f,
+                     "(module (import \"wasi_snapshot_preview1\" \"random_get\" (func $r (param i32 i32) (result i32)))"
+                     " (memory (export \"memory\") 1) (global $g (mut i32) (i32.const -1))"
+                     " (func (export \"_initialize\") (global.set $g (call $r (i32.const 0) (i32.const 8))))"
+                     " (func (export \"f\") (param i64) (result i32)"
+                     "  (i32.add (global.get $g) (i64.ne (i64.load (i32.const 0)) (i64.const 0)))))",
+                     QD_SHAPE_ROW, 0, NULL),
+        QD_OK);
+    assert_int_equal(fixture_run(f, 1), QD_OK);
+    assert_int_equal(*(const int32_t *)qd_instance_results(f->instance), 1); /* host functions see its memory */
+    fixture_reset(state);
     assert_int_equal(fixture_load(f,
                                   "(module (memory 1) (func (export \"_initialize\") (drop (i32.load (i32.const -1))))"
                                   " (func (export \"f\") (param i64) (result i32) (i32.const 1)))",
