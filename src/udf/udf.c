@@ -61,7 +61,8 @@ static qd_status check_limits(const qd_manifest *m, const qd_wasm_limits *most, 
 static qd_status compile(qd_wasm_engine *e, qd_udf *u, const uint8_t *wasm, size_t n, qd_error *err)
 {
     qd_manifest *m = u->manifest;
-    qd_status st = qd_wasm_module_new(e, wasm, n, m->permissions, &u->module, err);
+    const qd_wasm_module_options module_options = {.permissions = m->permissions};
+    qd_status st = qd_wasm_module_new(e, wasm, n, &module_options, &u->module, err);
     if (st == QD_OK)
         st = qd_manifest_fit(m, u->module, err);
     if (st == QD_OK)

@@ -58,14 +58,16 @@ static void *tick(void *arg)
             idle = 0;
         }
         sleep_one_tick(&next);
-        wasmtime_engine_increment_epoch(c->engine);
+        for (size_t i = 0; i < c->n_engines; i++)
+            wasmtime_engine_increment_epoch(c->engines[i]);
         idle = atomic_load_explicit(&c->running, memory_order_relaxed) ? 0 : idle + 1;
     }
 }
 
-qd_status qd_epoch_clock_start(qd_epoch_clock *c, wasm_engine_t *engine, qd_error *err)
+qd_status qd_epoch_clock_start(qd_epoch_clock *c, wasm_engine_t *const *engines, size_t n, qd_error *err)
 {
-    c->engine = engine;
+    memcpy(c->engines, engines, n * sizeof *engines);
+    c->n_engines = n;
     c->is_stopping = false;
     atomic_init(&c->running, 0);
     atomic_init(&c->is_asleep, false);

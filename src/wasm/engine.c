@@ -3,85 +3,29 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
-#define GIB (1ull << 30)
-/* Each memory lies in 4 GiB of address space with a guard, so that no access by a 32-bit address needs a check. */
-#define MEMORY_SLOT_BYTES  (4 * GIB)
-#define MEMORY_GUARD_BYTES (32ull << 20)
-/* Of each memory that goes back to Wasmtime's pool so much is zeroed in place; the rest returns to the system, and
- * costs a page fault per page when it is used again. Holds the driver of a three-argument scorer. */
-#define MEMORY_KEPT_BYTES (64u << 10)
-#define TABLES_PER_MODULE 2
-
-#if defined(__SANITIZE_THREAD__)
-/* The thread sanitizer knows 1.5 TiB of address space; the pool takes more. */
-#define HAS_ROOM_FOR_POOL 0
-#else
-#define HAS_ROOM_FOR_POOL 1
-#endif
-
-static bool can_map(size_t bytes, int protection)
+static void engine_delete(qd_wasm_engine *e)
 {
-    void *p = mmap(NULL, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED)
-        return false;
-    munmap(p, bytes);
-    return true;
+    for (size_t k = 0; k < QD_N_BACKENDS; k++)
+        qd_wasm_backend_deinit(&e->backends[k]);
+    pthread_mutex_destroy(&e->mutex);
+    free(e);
 }
 
-/* Wasmtime aborts when its pool cannot have the address space that it asks for (a limit on it, strict overcommit), so
- * we try before. */
-static bool pool_fits(uint64_t n_stores)
+static qd_status start_clock(qd_wasm_engine *e, qd_error *err)
 {
-    uint64_t memories = (2 * n_stores + 1) * (MEMORY_SLOT_BYTES + MEMORY_GUARD_BYTES);
-    uint64_t tables = TABLES_PER_MODULE * n_stores * QD_WASM_MAX_TABLE_ELEMENTS * sizeof(void *);
-    return HAS_ROOM_FOR_POOL && can_map(memories, PROT_NONE) && can_map(tables, PROT_READ | PROT_WRITE);
-}
-
-static void use_pool(wasm_config_t *config, uint32_t n_stores)
-{
-    wasmtime_pooling_allocation_config_t *pool = wasmtime_pooling_allocation_config_new();
-    /* Two instances in each store: the function's and the driver's. */
-    wasmtime_pooling_allocation_config_total_core_instances_set(pool, 2 * n_stores);
-    wasmtime_pooling_allocation_config_total_memories_set(pool, 2 * n_stores);
-    wasmtime_pooling_allocation_config_total_tables_set(pool, TABLES_PER_MODULE * n_stores);
-    wasmtime_pooling_allocation_config_max_tables_per_module_set(pool, TABLES_PER_MODULE);
-    wasmtime_pooling_allocation_config_max_memories_per_module_set(pool, 1);
-    wasmtime_pooling_allocation_config_max_memory_size_set(pool, MEMORY_SLOT_BYTES);
-    wasmtime_pooling_allocation_config_table_elements_set(pool, QD_WASM_MAX_TABLE_ELEMENTS);
-    wasmtime_pooling_allocation_config_linear_memory_keep_resident_set(pool, MEMORY_KEPT_BYTES);
-    wasmtime_pooling_allocation_config_table_keep_resident_set(pool, MEMORY_KEPT_BYTES);
-    wasmtime_pooling_allocation_strategy_set(config, pool);
-    wasmtime_pooling_allocation_config_delete(pool);
-}
-
-static wasm_engine_t *new_wasm_engine(const qd_wasm_engine_options *options)
-{
-    wasm_config_t *config = wasm_config_new();
-    wasmtime_config_strategy_set(config, WASMTIME_STRATEGY_CRANELIFT);
-    wasmtime_config_cranelift_opt_level_set(config, WASMTIME_OPT_LEVEL_SPEED);
-    wasmtime_config_epoch_interruption_set(config, true);
-    wasmtime_config_max_wasm_stack_set(config, options->max_stack_bytes);
-    /* Our own unwinding follows frame pointers; tables for debuggers would be registered under a global lock. */
-    wasmtime_config_native_unwind_info_set(config, false);
-    /* What qe_wasm_inspect accepts: WebAssembly 2.0. Threads, GC and exceptions are not even compiled in. */
-    wasmtime_config_wasm_multi_memory_set(config, false);
-    wasmtime_config_wasm_memory64_set(config, false);
-    wasmtime_config_wasm_tail_call_set(config, false);
-    wasmtime_config_wasm_relaxed_simd_set(config, false);
-    /* host.c keeps the address of a guest's memory. */
-    wasmtime_config_memory_may_move_set(config, false);
-    wasmtime_config_memory_reservation_set(config, MEMORY_SLOT_BYTES);
-    wasmtime_config_memory_guard_size_set(config, MEMORY_GUARD_BYTES);
-    if (pool_fits(options->max_live_instances))
-        use_pool(config, options->max_live_instances);
-    return wasm_engine_new_with_config(config);
+    wasm_engine_t *ticking[QD_N_BACKENDS];
+    size_t n = 0;
+    for (size_t k = 0; k < QD_N_BACKENDS; k++)
+        if (e->backends[k].has_epochs)
+            ticking[n++] = e->backends[k].wasm;
+    return qd_epoch_clock_start(&e->clock, ticking, n, err);
 }
 
 qd_status qd_wasm_engine_new(const qd_wasm_engine_options *options, qd_wasm_engine **out, qd_error *err)
 {
     static const qd_wasm_engine_options defaults = QD_WASM_ENGINE_OPTIONS_INIT;
+    qd_status rc = QD_OK;
     qd_wasm_engine *e = calloc(1, sizeof *e);
     if (!e)
         return qd_fail_nomem(err);
@@ -95,14 +39,12 @@ qd_status qd_wasm_engine_new(const qd_wasm_engine_options *options, qd_wasm_engi
     }
     atomic_init(&e->refs, 1);
     pthread_mutex_init(&e->mutex, NULL);
-    e->wasm = new_wasm_engine(&e->options);
-    e->drivers = qd_driver_cache_new(e->wasm);
-    qd_status rc = e->drivers ? qd_epoch_clock_start(&e->clock, e->wasm, err) : qd_fail_nomem(err);
+    for (size_t k = 0; k < QD_N_BACKENDS && !rc; k++)
+        rc = qd_wasm_backend_init(&e->backends[k], (qd_backend_kind)k, &e->options, err);
+    if (!rc)
+        rc = start_clock(e, err);
     if (rc) {
-        qd_driver_cache_free(e->drivers);
-        wasm_engine_delete(e->wasm);
-        pthread_mutex_destroy(&e->mutex);
-        free(e);
+        engine_delete(e);
         return rc;
     }
     *out = e;
@@ -119,10 +61,32 @@ void qd_wasm_engine_free(qd_wasm_engine *e)
     if (!e || atomic_fetch_sub(&e->refs, 1) != 1)
         return;
     qd_epoch_clock_stop(&e->clock);
-    qd_driver_cache_free(e->drivers);
-    wasm_engine_delete(e->wasm);
-    pthread_mutex_destroy(&e->mutex);
-    free(e);
+    engine_delete(e);
+}
+
+static uint64_t read_count(atomic_uint_fast64_t *count)
+{
+    return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+void qd_wasm_engine_read_counters(qd_wasm_engine *e, qd_wasm_counters *out)
+{
+    qd_wasm_counts *c = &e->counts;
+    *out = (qd_wasm_counters){
+        .tier_transitions = read_count(&c->tier_transitions),
+        .code_bytes = read_count(&c->code_bytes),
+        .max_instances = e->options.max_live_instances,
+        .instances_made = read_count(&c->instances_made),
+        .instances_reused = read_count(&c->instances_reused),
+    };
+    for (size_t t = 0; t < 3; t++) {
+        out->compiled[t] = read_count(&c->compiled[t]);
+        out->compile_ns[t] = read_count(&c->compile_ns[t]);
+    }
+    pthread_mutex_lock(&e->mutex);
+    out->idle_instances = e->n_idle;
+    out->instances = e->n_stores - e->n_idle;
+    pthread_mutex_unlock(&e->mutex);
 }
 
 /* Wasmtime's messages are chains of causes over several lines; the last cause tells most. */

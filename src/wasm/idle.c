@@ -10,6 +10,7 @@ static void unlink_locked(qd_wasm_engine *e, qd_instance *i)
     *(i->older ? &i->older->newer : &e->idle_old) = i->newer;
     i->newer = i->older = NULL;
     i->program->n_idle--;
+    e->n_idle--;
 }
 
 static qd_instance *find_locked(qd_wasm_engine *e, const qd_wasm_program *p, uint64_t varying)
@@ -17,7 +18,7 @@ static qd_instance *find_locked(qd_wasm_engine *e, const qd_wasm_program *p, uin
     if (p->n_idle == 0)
         return NULL;
     for (qd_instance *i = e->idle_new; i; i = i->older)
-        if (i->program == p && i->varying == varying)
+        if (i->program == p && i->varying == varying && !qd_instance_is_outdated(i))
             return i;
     return NULL;
 }
@@ -49,13 +50,16 @@ qd_status qd_wasm_engine_take(qd_wasm_engine *e, qd_wasm_program *p, uint64_t va
 bool qd_wasm_engine_keep(qd_wasm_engine *e, qd_instance *i)
 {
     pthread_mutex_lock(&e->mutex);
-    bool has_room = i->program->n_idle < e->options.idle_instances_per_program;
+    /* Who puts better code in place drops the idle instances with the old after that, by qd_wasm_engine_forget_native:
+     * no outdated one stays. */
+    bool has_room = i->program->n_idle < e->options.idle_instances_per_program && !qd_instance_is_outdated(i);
     if (has_room) {
         i->newer = NULL;
         i->older = e->idle_new;
         *(e->idle_new ? &e->idle_new->newer : &e->idle_old) = i;
         e->idle_new = i;
         i->program->n_idle++;
+        e->n_idle++;
     }
     pthread_mutex_unlock(&e->mutex);
     return has_room;
@@ -68,14 +72,15 @@ void qd_wasm_engine_give_back(qd_wasm_engine *e)
     pthread_mutex_unlock(&e->mutex);
 }
 
-void qd_wasm_engine_forget(qd_wasm_engine *e, qd_wasm_program *p)
+/* One of the two is NULL. */
+static void forget(qd_wasm_engine *e, const qd_wasm_program *p, const qd_wasm_native *native)
 {
     qd_instance *dropped = NULL;
     uint32_t n_dropped = 0;
     pthread_mutex_lock(&e->mutex);
-    for (qd_instance *i = e->idle_new, *older; i && p->n_idle > 0; i = older) {
+    for (qd_instance *i = e->idle_new, *older; i && !(p && p->n_idle == 0); i = older) {
         older = i->older;
-        if (i->program != p)
+        if (i->program != p && i->native != native)
             continue;
         unlink_locked(e, i);
         i->older = dropped;
@@ -90,4 +95,14 @@ void qd_wasm_engine_forget(qd_wasm_engine *e, qd_wasm_program *p)
     pthread_mutex_lock(&e->mutex); /* their places are free when they are gone */
     e->n_stores -= n_dropped;
     pthread_mutex_unlock(&e->mutex);
+}
+
+void qd_wasm_engine_forget(qd_wasm_engine *e, const qd_wasm_program *p)
+{
+    forget(e, p, NULL);
+}
+
+void qd_wasm_engine_forget_native(qd_wasm_engine *e, const qd_wasm_native *native)
+{
+    forget(e, NULL, native);
 }

@@ -83,14 +83,16 @@ uint8_t *qd_instance_memory_slow(qd_instance *i, uint32_t at, uint32_t n)
 
 static void set_limits(qd_instance *i, size_t memory_bytes)
 {
-    wasmtime_store_limiter(i->store, (int64_t)memory_bytes, i->program->limits.table_elements, 2, -1, 2);
+    wasmtime_store_limiter(i->store, (int64_t)memory_bytes, i->program->limits.table_elements, QD_INSTANCES_PER_STORE,
+                           -1, QD_MEMORIES_PER_STORE);
 }
 
 static qd_status make_store(qd_instance *i, qd_error *err)
 {
-    i->store = wasmtime_store_new(i->engine->wasm, i, NULL);
+    i->store = wasmtime_store_new(i->native->backend->wasm, i, NULL);
     i->context = wasmtime_store_context(i->store);
-    wasmtime_store_epoch_deadline_callback(i->store, on_tick, i, NULL);
+    if (i->native->backend->has_epochs)
+        wasmtime_store_epoch_deadline_callback(i->store, on_tick, i, NULL);
     i->memory_data = &no_memory;
     if (i->program->module->n_imports == 0)
         return QD_OK;
@@ -118,7 +120,7 @@ static qd_status instantiate_guest(qd_instance *i, wasmtime_instance_t *guest, q
     wasmtime_extern_t export;
     set_limits(i, i->program->limits.memory_bytes);
     enter_guest(i);
-    wasmtime_error_t *error = wasmtime_instance_pre_instantiate(i->program->linked, i->context, guest, &trap);
+    wasmtime_error_t *error = wasmtime_instance_pre_instantiate(i->native->linked, i->context, guest, &trap);
     leave_guest(i);
     if (trap || error)
         return qd_trap_describe(i, trap, error, err);
@@ -162,7 +164,9 @@ void qd_instance_free(qd_instance *i)
     BEFORE_UNMAPPING();
     if (i->store)
         wasmtime_store_delete(i->store);
-    qd_driver_cache_put(i->engine->drivers, i->driver);
+    if (i->native)
+        qd_driver_cache_put(i->native->backend->drivers, i->driver);
+    qd_wasm_native_unref(i->native);
     for (size_t k = 0; i->host && k < QD_FIELD_COLUMNS; k++)
         free(i->host->columns[k].values.f64);
     free(i->host);
@@ -180,7 +184,8 @@ static qd_status make_instance(qd_wasm_program *p, uint64_t varying, qd_call *ca
     i->program = p;
     i->varying = varying;
     i->call = call;
-    qd_status rc = qd_driver_cache_get(p->engine->drivers, &spec, &i->driver, err);
+    i->native = qd_wasm_module_native(p->module);
+    qd_status rc = qd_driver_cache_get(i->native->backend->drivers, &spec, &i->driver, err);
     if (!rc)
         rc = make_store(i, err);
     if (!rc)
@@ -207,7 +212,11 @@ qd_status qd_instance_acquire(qd_wasm_program *p, uint64_t varying, qd_call *cal
             qd_wasm_engine_give_back(p->engine);
             return rc;
         }
+        atomic_fetch_add_explicit(&p->engine->counts.instances_made, 1, memory_order_relaxed);
+    } else {
+        atomic_fetch_add_explicit(&p->engine->counts.instances_reused, 1, memory_order_relaxed);
     }
+    atomic_fetch_add_explicit(&p->module->n_instances, 1, memory_order_relaxed);
     qd_wasm_program_ref(p);
     i->call = call;
     *out = i;
@@ -229,6 +238,7 @@ void qd_instance_release(qd_instance *i)
     qd_wasm_program *p = i->program;
     qd_wasm_engine *e = i->engine;
     i->call = NULL;
+    atomic_fetch_sub_explicit(&p->module->n_instances, 1, memory_order_relaxed);
     if (is_reusable(i)) {
         memset(i->cols + QD_DRIVER_CELL_CONSTANTS, 0, sizeof(uint64_t) * QD_WASM_MAX_PARAMS);
         if (qd_wasm_engine_keep(e, i)) {
@@ -287,6 +297,17 @@ void qd_instance_constant(qd_instance *i, uint32_t arg, qd_value v)
 const void *qd_instance_results(const qd_instance *i)
 {
     return i->cols + i->driver->results;
+}
+
+bool qd_instance_is_outdated(const qd_instance *i)
+{
+    return atomic_load_explicit(&i->program->module->native, memory_order_relaxed) != i->native;
+}
+
+uint32_t qd_instance_max_rows(const qd_instance *i)
+{
+    (void)i;
+    return QD_BLOCK_DOCS;
 }
 
 uint64_t qd_instance_host_calls(const qd_instance *i)

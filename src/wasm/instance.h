@@ -68,6 +68,7 @@ typedef struct qd_host_state {
 struct qd_instance {
     qd_wasm_engine *engine;   /* kept by whoever holds a program of it */
     qd_wasm_program *program; /* a reference while acquired, borrowed while idle */
+    qd_wasm_native *native; /* a reference: the code that it runs */
     uint64_t varying;
     qd_call *call;
     qd_driver *driver; /* a reference */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "wasm/engine_impl.h"
+#include "wasm/native.h"
 
 /* ---- permissions ------------------------------------------------------------------------------------------------ */
 
@@ -105,12 +106,12 @@ static qd_status check_imports(const qe_wasm_info *info, uint32_t granted, qd_er
     return rc;
 }
 
-qd_status qd_wasm_module_check(const uint8_t *bytes, size_t n, uint32_t granted, qd_error *err)
+qd_status qd_wasm_module_check(const uint8_t *bytes, size_t n, const qd_wasm_module_options *options, qd_error *err)
 {
     qe_wasm_info *info = NULL;
     qd_status rc = inspect(bytes, n, &info, err);
     if (!rc)
-        rc = check_imports(info, granted, err);
+        rc = check_imports(info, options->permissions, err);
     qe_wasm_info_free(info);
     return rc;
 }
@@ -164,20 +165,24 @@ static qd_status keep_exports(qd_wasm_module *m, const qe_wasm_info *info, qd_er
     return QD_OK;
 }
 
-static qd_status compile(qd_wasm_module *m, const uint8_t *bytes, size_t n, qd_error *err)
+static qd_status compile(qd_wasm_module *m, qd_backend_kind kind, const uint8_t *bytes, size_t n, qd_error *err)
 {
+    qd_wasm_native *native = NULL;
     int64_t start = qd_clock_mono_ns();
-    wasmtime_error_t *error = wasmtime_module_new(m->engine->wasm, bytes, n, &m->wasm);
-    char text[384];
-    if (error)
-        return qd_fail(err, QD_EUDF_COMPILE, "the module does not compile: %s",
-                       qd_wasm_error_text(error, text, sizeof text));
-    m->compile_ns = qd_clock_mono_ns() - start;
+    qd_status rc = qd_wasm_native_compile(m, kind, bytes, n, &native, err);
+    if (rc)
+        return rc;
+    int64_t ns = qd_clock_mono_ns() - start;
+    qd_wasm_counts *counts = &m->engine->counts;
+    atomic_store_explicit(&m->compile_ns[native->tier], ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counts->compiled[native->tier], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counts->compile_ns[native->tier], (uint64_t)ns, memory_order_relaxed);
+    qd_wasm_module_swap(m, native);
     return QD_OK;
 }
 
-qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, uint32_t granted, qd_wasm_module **out,
-                             qd_error *err)
+qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, const qd_wasm_module_options *options,
+                             qd_wasm_module **out, qd_error *err)
 {
     qe_wasm_info *info = NULL;
     qd_wasm_module *m = NULL;
@@ -190,9 +195,10 @@ qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, 
         goto done;
     }
     atomic_init(&m->refs, 1);
+    pthread_mutex_init(&m->native_lock, NULL);
     m->engine = e;
     qd_wasm_engine_ref(e);
-    m->permissions = granted;
+    m->permissions = options->permissions;
     m->state = qd_wasm_state_of(bytes, n);
     qe_wasm_shape shape = qe_wasm_shape_of(info);
     m->has_start = shape.has_start;
@@ -202,7 +208,7 @@ qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, 
     if (!rc)
         rc = keep_exports(m, info, err);
     if (!rc)
-        rc = compile(m, bytes, n, err);
+        rc = compile(m, QD_BACKEND_OPTIMIZED, bytes, n, err);
     if (!rc)
         *out = QD_TAKE(m);
 done:
@@ -220,8 +226,8 @@ void qd_wasm_module_unref(qd_wasm_module *m)
 {
     if (!m || atomic_fetch_sub(&m->refs, 1) != 1)
         return;
-    if (m->wasm)
-        wasmtime_module_delete(m->wasm);
+    qd_wasm_native_unref(atomic_load_explicit(&m->native, memory_order_relaxed));
+    pthread_mutex_destroy(&m->native_lock);
     for (size_t i = 0; i < m->n_imports; i++)
         free(m->import_names[i]);
     for (size_t i = 0; i < m->n_exports; i++)
@@ -268,14 +274,31 @@ uint64_t qd_wasm_module_memory_pages(const qd_wasm_module *m)
     return m->state.memory_pages;
 }
 
-size_t qd_wasm_module_code_bytes(const qd_wasm_module *m)
+const char *qd_wasm_tier_name(qd_wasm_tier t)
 {
-    void *start, *end;
-    wasmtime_module_image_range(m->wasm, &start, &end);
-    return (size_t)((char *)end - (char *)start);
+    static const char *const names[] = {
+        [QD_TIER_NONE] = "none", [QD_TIER_BASELINE] = "baseline", [QD_TIER_OPTIMIZED] = "optimized"};
+    return names[t];
 }
 
-int64_t qd_wasm_module_compile_ns(const qd_wasm_module *m)
+const char *qd_wasm_source_name(qd_wasm_source s)
 {
-    return m->compile_ns;
+    static const char *const names[] = {
+        [QD_SOURCE_COMPILED] = "compiled", [QD_SOURCE_CACHE] = "cache", [QD_SOURCE_AOT] = "aot"};
+    return names[s];
+}
+
+void qd_wasm_module_read_status(qd_wasm_module *m, qd_wasm_status *out)
+{
+    qd_wasm_native *native = qd_wasm_module_native(m);
+    *out = (qd_wasm_status){
+        .tier = native->tier,
+        .source = native->source,
+        .code_bytes = native->code_bytes,
+        .instances = atomic_load_explicit(&m->n_instances, memory_order_relaxed),
+        .has_epoch_checks = native->backend->has_epochs,
+    };
+    for (size_t t = 0; t < 3; t++)
+        out->compile_ns[t] = atomic_load_explicit(&m->compile_ns[t], memory_order_relaxed);
+    qd_wasm_native_unref(native);
 }

@@ -45,16 +45,32 @@ typedef struct qd_wasm_status {
     bool has_epoch_checks; /* false: provably short, compiled without */
 } qd_wasm_status;
 /* Threads: any. */
-void qd_wasm_module_read_status(const qd_wasm_module *m, qd_wasm_status *out);
+void qd_wasm_module_read_status(qd_wasm_module *m, qd_wasm_status *out);
 
-/* Inspects, checks the imports against `permissions` and the table of host functions, and compiles. `bytes` borrowed.
+typedef struct qd_wasm_dependency {
+    qd_str name; /* the import module that `module`'s exported functions answer */
+    qd_wasm_module *module;
+} qd_wasm_dependency;
+#define QD_WASM_MAX_DEPENDENCIES 8 /* in all, with those of dependencies */
+
+typedef struct qd_wasm_module_options {
+    uint32_t permissions;
+    /* Code compiled ahead of time (qd_wasm_precompile), whose origin the caller has verified: it runs unchecked.
+     * Borrowed; NULL: none. Code for another machine or version of the engine is not used. */
+    const uint8_t *native;
+    size_t native_n;
+    const qd_wasm_dependency *deps; /* borrowed; the module holds references to their modules */
+    size_t n_deps;
+} qd_wasm_module_options;
+
+/* Inspects, checks the imports against the permissions and the table of host functions, and compiles. `bytes` borrowed.
  * Errors: QD_EUDF_WASM (not a module, invalid: with the byte offset in the message), QD_EUDF_COMPILE (unknown import or
  * import with another signature, too many things), QD_EUDF_PERMISSION (import whose permission is not granted; names
  * both). */
-qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, uint32_t permissions,
+qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, const qd_wasm_module_options *options,
                              qd_wasm_module **out, qd_error *err);
 /* The checks alone, nothing compiled. */
-qd_status qd_wasm_module_check(const uint8_t *bytes, size_t n, uint32_t permissions, qd_error *err);
+qd_status qd_wasm_module_check(const uint8_t *bytes, size_t n, const qd_wasm_module_options *options, qd_error *err);
 /* The custom section of that name in a module that may be invalid otherwise; false when there is none. *data: view into
  * `bytes`. */
 bool qd_wasm_custom_section(const uint8_t *bytes, size_t n, const char *name, const uint8_t **data, size_t *data_n);
@@ -69,7 +85,5 @@ bool qd_wasm_module_is_bounded(const qd_wasm_module *m, uint64_t *longest_path);
 const char *qd_wasm_module_import_name(const qd_wasm_module *m, size_t i);
 const char *qd_wasm_module_export_name(const qd_wasm_module *m, size_t i);
 uint64_t qd_wasm_module_memory_pages(const qd_wasm_module *m); /* initial, 64 KiB each */
-size_t qd_wasm_module_code_bytes(const qd_wasm_module *m);
-int64_t qd_wasm_module_compile_ns(const qd_wasm_module *m);
 
 #endif

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inside of a module, for this room only. Immutable after it is made. */
+ * The inside of a module, for this room only. Immutable after it is made, but for its native code. */
 #ifndef QD_WASM_MODULE_IMPL_H
 #define QD_WASM_MODULE_IMPL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <wasmtime.h>
 
 #include "wasm/host.h"
+#include "wasm/native.h"
 #include "wasm/sections.h"
 
 typedef struct qd_wasm_export {
@@ -18,7 +20,8 @@ typedef struct qd_wasm_export {
 
 struct qd_wasm_module {
     qd_wasm_engine *engine; /* a reference */
-    wasmtime_module_t *wasm;
+    _Atomic(qd_wasm_native *) native; /* the best code: a reference, changed under the lock */
+    pthread_mutex_t native_lock;      /* held for a pointer and a count */
     atomic_uint refs;
     uint32_t permissions;
     qd_wasm_state state;
@@ -31,7 +34,8 @@ struct qd_wasm_module {
     bool has_start;
     bool is_bounded;
     uint64_t longest_path;
-    int64_t compile_ns;
+    atomic_int_fast64_t compile_ns[3]; /* by qd_wasm_tier */
+    atomic_uint n_instances;           /* at work */
 };
 
 #endif

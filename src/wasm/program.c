@@ -65,22 +65,6 @@ static qd_status check_limits(const qd_wasm_program *p, qd_error *err)
     return QD_OK;
 }
 
-static qd_status link_imports(qd_wasm_program *p, qd_error *err)
-{
-    qd_status rc = QD_OK;
-    wasmtime_linker_t *linker = wasmtime_linker_new(p->engine->wasm);
-    wasmtime_linker_allow_shadowing(linker, true); /* a module may import one function several times */
-    for (size_t i = 0; i < p->module->n_imports && !rc; i++)
-        rc = qd_host_define(linker, p->module->imports[i], err);
-    wasmtime_error_t *error = rc ? NULL : wasmtime_linker_instantiate_pre(linker, p->module->wasm, &p->linked);
-    char text[256];
-    if (error)
-        rc = qd_fail(err, QD_EUDF_COMPILE, "function '%s': its imports cannot be linked: %s", p->name,
-                     qd_wasm_error_text(error, text, sizeof text));
-    wasmtime_linker_delete(linker);
-    return rc;
-}
-
 qd_status qd_wasm_program_new(qd_wasm_engine *e, qd_wasm_module *m, qd_str export_name, qd_wasm_shape shape,
                               const qd_wasm_limits *limits, const char *name_for_errors, qd_wasm_program **out,
                               qd_error *err)
@@ -110,8 +94,6 @@ qd_status qd_wasm_program_new(qd_wasm_engine *e, qd_wasm_module *m, qd_str expor
     if (!rc)
         rc = check_limits(p, err);
     if (!rc)
-        rc = link_imports(p, err);
-    if (!rc)
         *out = QD_TAKE(p);
     qd_wasm_program_unref(p);
     return rc;
@@ -127,8 +109,6 @@ void qd_wasm_program_unref(qd_wasm_program *p)
     if (!p || atomic_fetch_sub(&p->refs, 1) != 1)
         return;
     qd_wasm_engine_forget(p->engine, p);
-    if (p->linked)
-        wasmtime_instance_pre_delete(p->linked);
     qd_wasm_module_unref(p->module);
     free(p->export_name);
     free(p->name);

@@ -85,6 +85,8 @@ qd_status qd_instance_run_range(qd_instance *i, uint32_t first, uint32_t end, qd
 const void *qd_instance_results(const qd_instance *i);
 /* Has the module better native code than this instance runs? Then release it and acquire another, between blocks. */
 bool qd_instance_is_outdated(const qd_instance *i);
+/* The most rows that one run may have, so that a function without epoch checks ends soon enough: 1 to QD_BLOCK_DOCS. */
+uint32_t qd_instance_max_rows(const qd_instance *i);
 /* How often the guest called host functions since acquire. */
 uint64_t qd_instance_host_calls(const qd_instance *i);
 

@@ -12,7 +12,6 @@
 struct qd_wasm_program {
     qd_wasm_engine *engine; /* kept by the module */
     qd_wasm_module *module; /* a reference */
-    wasmtime_instance_pre_t *linked;
     qd_wasm_signature signature;
     qd_wasm_shape shape;
     qd_wasm_limits limits;

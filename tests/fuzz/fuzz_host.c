@@ -122,12 +122,13 @@ static qd_wasm_program *program(void)
     uint8_t *wasm = NULL;
     size_t n;
     const qd_wasm_engine_options options = QD_WASM_ENGINE_OPTIONS_INIT;
+    const qd_wasm_module_options module_options = {.permissions = UINT32_MAX};
     const qd_wasm_limits limits = QD_WASM_LIMITS_INIT;
     if (made)
         return made;
     if (qd_wasm_engine_new(&options, &engine, NULL) != QD_OK ||
         qd_wasm_from_wat((qd_str){WAT, sizeof WAT - 1}, &wasm, &n, NULL) != QD_OK ||
-        qd_wasm_module_new(engine, wasm, n, UINT32_MAX, &module, NULL) != QD_OK ||
+        qd_wasm_module_new(engine, wasm, n, &module_options, &module, NULL) != QD_OK ||
         qd_wasm_program_new(engine, module, QD_STR("f"), QD_SHAPE_ROW, &limits, "fuzz@1.0.0", &made, NULL) != QD_OK)
         abort();
     free(wasm);

@@ -49,10 +49,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     json_t *given = NULL, *merged = NULL;
     qd_udf *udf = NULL;
     const qd_registry_options options = QD_REGISTRY_OPTIONS_INIT;
+    const qd_wasm_module_options checked = {.permissions = QD_PERM_READ_DOCUMENT};
     if (qd_wasm_custom_section(data, size, "quidditch.manifest", &section, &n) &&
         (section < data || section + n > data + size))
         abort();
-    if (size > MAX_BYTES || qd_wasm_module_check(data, size, QD_PERM_READ_DOCUMENT, &err) == QD_EUDF_WASM)
+    if (size > MAX_BYTES || qd_wasm_module_check(data, size, &checked, &err) == QD_EUDF_WASM)
         return 0;
     given = json_loads(MANIFEST, 0, NULL);
     if (qd_udf_merge_manifest(given, data, size, &merged, &err) == QD_OK &&

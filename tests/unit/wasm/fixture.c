@@ -165,7 +165,8 @@ qd_status fixture_compile(fixture *f, const char *wat, uint32_t permissions)
     size_t n = 0;
     if (qd_wasm_from_wat(qd_str_of(wat), &bytes, &n, &f->err))
         fail_msg("%s", f->err.message);
-    qd_status rc = qd_wasm_module_new(f->engine, bytes, n, permissions, &f->module, &f->err);
+    const qd_wasm_module_options options = {.permissions = permissions};
+    qd_status rc = qd_wasm_module_new(f->engine, bytes, n, &options, &f->module, &f->err);
     free(bytes);
     return rc;
 }

@@ -19,6 +19,8 @@
 
 #define ALL_PERMISSIONS (QD_PERM_READ_DOCUMENT | QD_PERM_READ_SCORE | QD_PERM_LOG | QD_PERM_RANDOM | QD_PERM_CLOCK)
 
+static const qd_wasm_module_options no_permissions = {0}, all_permissions = {.permissions = ALL_PERMISSIONS};
+
 typedef struct fixture {
     qd_wasm_engine *engine;
     qd_wasm_module *module;

@@ -35,7 +35,7 @@ static void test_engine__several_at_once_and_freed_in_any_order(void **state)
     assert_int_equal(qd_wasm_engine_new(NULL, &a, &err), QD_OK);
     assert_int_equal(qd_wasm_engine_new(NULL, &b, &err), QD_OK);
     assert_int_equal(qd_wasm_from_wat(QD_STR("(module)"), &bytes, &n, &err), QD_OK);
-    assert_int_equal(qd_wasm_module_new(a, bytes, n, 0, &m, &err), QD_OK);
+    assert_int_equal(qd_wasm_module_new(a, bytes, n, &no_permissions, &m, &err), QD_OK);
     free(bytes);
     qd_wasm_engine_free(a); /* the module holds it */
     qd_wasm_engine_free(b);
@@ -115,7 +115,7 @@ static void test_driver__layout__columns_are_apart_and_inside(void **state)
 static void test_driver_cache__many_kinds__stays_bounded_and_right(void **state)
 {
     fixture *f = *state;
-    qd_driver_cache *c = qd_driver_cache_new(f->engine->wasm);
+    qd_driver_cache *c = qd_driver_cache_new(f->engine->backends[QD_BACKEND_OPTIMIZED].wasm);
     qd_wasm_signature s = {.n_params = 11, .n_results = 1, .result = QD_WASM_I32};
     qd_driver *first = NULL, *d = NULL;
     qd_driver_spec spec = {.shape = QD_SHAPE_TYPED, .varying = 0, .signature = &s};

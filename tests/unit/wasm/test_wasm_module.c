@@ -12,11 +12,12 @@ static void test_module__not_wasm__names_the_offset(void **state)
 {
     fixture *f = *state;
     static const uint8_t bytes[] = "PK\3\4 surely not a module";
-    assert_int_equal(qd_wasm_module_new(f->engine, bytes, sizeof bytes, 0, &f->module, &f->err), QD_EUDF_WASM);
+    assert_int_equal(qd_wasm_module_new(f->engine, bytes, sizeof bytes, &no_permissions, &f->module, &f->err),
+                     QD_EUDF_WASM);
     assert_message_has(f, "the module is not valid WebAssembly: ");
     assert_message_has(f, " at byte offset 0");
-    assert_int_equal(qd_wasm_module_check(bytes, 0, 0, &f->err), QD_EUDF_WASM);
-    assert_int_equal(qd_wasm_module_check((const uint8_t *)"\0asm\1\0\0\0", 8, 0, &f->err), QD_OK);
+    assert_int_equal(qd_wasm_module_check(bytes, 0, &no_permissions, &f->err), QD_EUDF_WASM);
+    assert_int_equal(qd_wasm_module_check((const uint8_t *)"\0asm\1\0\0\0", 8, &no_permissions, &f->err), QD_OK);
 }
 
 static void test_module__cut_anywhere__is_refused_or_valid(void **state)
@@ -34,13 +35,13 @@ static void test_module__cut_anywhere__is_refused_or_valid(void **state)
         memcpy(copy, bytes, cut);
         const uint8_t *data;
         size_t data_n;
-        qd_wasm_module_check(copy, cut, ALL_PERMISSIONS, &f->err);
+        qd_wasm_module_check(copy, cut, &all_permissions, &f->err);
         qd_wasm_custom_section(copy, cut, "x", &data, &data_n);
         free(copy);
     }
     for (size_t at = 0; at < n; at++) {
         bytes[at] ^= 0x41;
-        qd_status rc = qd_wasm_module_new(f->engine, bytes, n, ALL_PERMISSIONS, &f->module, &f->err);
+        qd_status rc = qd_wasm_module_new(f->engine, bytes, n, &all_permissions, &f->module, &f->err);
         if (!rc)
             qd_wasm_module_unref(f->module);
         f->module = NULL;
@@ -127,8 +128,10 @@ static void test_exports__signatures_as_they_are(void **state)
     assert_null(qd_wasm_module_export_name(f->module, 4));
     assert_null(qd_wasm_module_import_name(f->module, 0));
     assert_int_equal(qd_wasm_module_memory_pages(f->module), 3);
-    assert_true(qd_wasm_module_code_bytes(f->module) > 0);
-    assert_true(qd_wasm_module_compile_ns(f->module) > 0);
+    qd_wasm_status status;
+    qd_wasm_module_read_status(f->module, &status);
+    assert_true(status.code_bytes > 0);
+    assert_true(status.compile_ns[status.tier] > 0);
     uint64_t path = 0;
     assert_true(qd_wasm_module_is_bounded(f->module, &path));
 }

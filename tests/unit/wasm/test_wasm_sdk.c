@@ -16,7 +16,7 @@ static void load_guest(fixture *f)
     assert_non_null(bytes);
     size_t n = fread(bytes, 1, 1 << 20, file);
     fclose(file);
-    qd_status rc = qd_wasm_module_new(f->engine, bytes, n, ALL_PERMISSIONS, &f->module, &f->err);
+    qd_status rc = qd_wasm_module_new(f->engine, bytes, n, &all_permissions, &f->module, &f->err);
     free(bytes);
     if (rc)
         fail_msg("%s", f->err.message);

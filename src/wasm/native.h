@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Native code of one module, made by one backend and linked with the host functions that it imports. Immutable. The
+ * module holds the best it has, and instances hold what they began with. */
+#ifndef QD_WASM_NATIVE_H
+#define QD_WASM_NATIVE_H
+
+#include <stdatomic.h>
+#include <wasmtime.h>
+
+#include "wasm/backend.h"
+
+typedef struct qd_wasm_native {
+    qd_wasm_engine *engine;         /* borrowed: kept by the module, which outlives its code */
+    const qd_wasm_backend *backend; /* the engine's */
+    wasmtime_module_t *wasm;
+    wasmtime_instance_pre_t *linked;
+    qd_wasm_tier tier;
+    qd_wasm_source source;
+    size_t code_bytes;
+    atomic_uint refs;
+} qd_wasm_native;
+
+/* Compiles. `bytes` borrowed; valid, and inspected. Errors: QD_EUDF_COMPILE. */
+qd_status qd_wasm_native_compile(const qd_wasm_module *m, qd_backend_kind kind, const uint8_t *bytes, size_t n,
+                                 qd_wasm_native **out, qd_error *err);
+void qd_wasm_native_ref(qd_wasm_native *native);
+void qd_wasm_native_unref(qd_wasm_native *native);
+
+/* A reference to the best code that the module has now. */
+qd_wasm_native *qd_wasm_module_native(qd_wasm_module *m);
+/* Puts better code in its place; `native` is taken. Instances that wait for reuse with the old one are dropped. */
+void qd_wasm_module_swap(qd_wasm_module *m, qd_wasm_native *native);
+
+#endif
