@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "answer.h"
+#include "base/hash.h"
 #include "text.h"
 
 /* The server has its own, lower limit and says which; this one only bounds what is read. */
@@ -161,18 +162,6 @@ void registration_deinit(registration *r)
     memset(r, 0, sizeof *r);
 }
 
-static void add_base64(qd_buf *out, const uint8_t *p, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        size_t left = n - i;
-        uint32_t bits = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0u);
-        char quad[4] = {digits[bits >> 18], digits[bits >> 12 & 63], left > 1 ? digits[bits >> 6 & 63] : '=',
-                        left > 2 ? digits[bits & 63] : '='};
-        qd_buf_add(out, quad, sizeof quad);
-    }
-}
-
 json_t *registration_json(const registration *r)
 {
     json_t *v = json_copy(r->manifest);
@@ -183,7 +172,7 @@ json_t *registration_json(const registration *r)
         is_ok = is_ok && !json_object_set_new(v, "language", json_string("wat")) &&
                 !json_object_set_new(v, "source", json_stringn(r->module.p ? r->module.p : "", r->module.n));
     } else {
-        add_base64(&text, (const uint8_t *)r->module.p, r->module.n);
+        qd_base64_encode((const uint8_t *)r->module.p, r->module.n, &text);
         is_ok =
             is_ok && !text.failed && !json_object_set_new(v, "wasm_base64", json_stringn(text.p ? text.p : "", text.n));
     }

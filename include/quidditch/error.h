@@ -40,6 +40,7 @@ typedef enum qd_status {
     QD_EUDF_TIMEOUT = -28,    /* a call passed its deadline */
     QD_EUDF_MEMORY = -29,     /* linear memory, table or stack limit */
     QD_EUDF_DEPENDED = -30,   /* still needed by another function */
+    QD_EUDF_SIGNATURE = -31,  /* a signature is wrong, or missing where the policy asks for one */
 
     QD_EINDEX_NOTFOUND = -40, /* no such index */
     QD_EINDEX_EXISTS = -41,   /* an index of that name exists */
@@ -49,16 +50,24 @@ typedef enum qd_status {
     QD_EINDEX_NAME = -45,     /* not a legal index name */
 } qd_status;
 
-/* Where in a text, counted from 1; 0 when the error is not about a text. */
+/* A part of an error's message: n bytes from message + at; n 0: the error is not about such a thing. */
+typedef struct qd_error_part {
+    uint16_t at, n;
+} qd_error_part;
+
+/* Line and column: where in a text, counted from 1; 0 when the error is not about a text. */
 typedef struct qd_error {
     qd_status code;
     uint32_t line, column;
-    char field[96];    /* the thing at fault (a manifest field, a JSON path), or "" */
-    char message[512]; /* one sentence: the subject, what was wrong, what was expected */
+    char field[96];         /* the thing at fault (a manifest field, a JSON path), or "" */
+    char message[512];      /* one sentence: the subject, what was wrong, what was expected */
+    qd_error_part function; /* the function at fault: "name@version", or "name" where no version was asked for */
+    qd_error_part document; /* the id of the document that the function failed on */
+    qd_error_part reason;   /* what is left of the message behind both */
 } qd_error;
 
 /* clang-format off */
-#define QD_ERROR_INIT {QD_OK, 0, 0, {0}, {0}}
+#define QD_ERROR_INIT {QD_OK, 0, 0, {0}, {0}, {0, 0}, {0, 0}, {0, 0}}
 /* clang-format on */
 
 /* What the rest of the world calls a status. One table in src/base/error.c. */

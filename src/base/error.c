@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/str.h"
+/* More of a document's id is not quoted: a message has room for the reason too. */
+#define MAX_QUOTED_ID 200
 
 /* An exit status is 10 plus the code's number, so that it stays clear of the shell's own and of the usage error 2. */
 /* clang-format off */
@@ -39,6 +40,7 @@ static const qd_status_info TABLE[] = {
     ROW(QD_EUDF_TIMEOUT, 504, "TIMEOUT", "timeout_exception"),
     ROW(QD_EUDF_MEMORY, 500, "MEMORY_LIMIT", "script_exception"),
     ROW(QD_EUDF_DEPENDED, 409, "UDF_IN_USE", "resource_in_use_exception"),
+    ROW(QD_EUDF_SIGNATURE, 403, "SIGNATURE_INVALID", "security_exception"),
 
     ROW(QD_EINDEX_NOTFOUND, 404, "INDEX_NOT_FOUND", "index_not_found_exception"),
     ROW(QD_EINDEX_EXISTS, 400, "INDEX_ALREADY_EXISTS", "resource_already_exists_exception"),
@@ -153,6 +155,16 @@ qd_status qd_fail_nomem(qd_error *err)
     return qd_fail(err, QD_ENOMEM, "out of memory");
 }
 
+/* The message got `n` bytes longer at its front, and was cut to `length`. */
+static void shift_part(qd_error_part *part, size_t n, size_t length)
+{
+    size_t at = part->at + n;
+    if (part->n == 0)
+        return;
+    *part = at >= length ? (qd_error_part){0, 0}
+                         : (qd_error_part){(uint16_t)at, (uint16_t)(at + part->n > length ? length - at : part->n)};
+}
+
 void qd_error_prefix(qd_error *err, const char *fmt, ...)
 {
     if (!err)
@@ -168,5 +180,63 @@ void qd_error_prefix(qd_error *err, const char *fmt, ...)
         text[sizeof err->message - 1] = '\0';
         trim_to_character(text);
     }
-    memcpy(err->message, text, strlen(text) + 1);
+    size_t length = strlen(text);
+    memcpy(err->message, text, length + 1);
+    shift_part(&err->function, n, length);
+    shift_part(&err->document, n, length);
+    shift_part(&err->reason, n, length);
+}
+
+/* ---- parts ------------------------------------------------------------------------------------------------------- */
+
+qd_str qd_error_text(const qd_error *err, qd_error_part part)
+{
+    return (qd_str){err->message + part.at, part.n};
+}
+
+static void mark(const qd_error *err, qd_error_part *part, size_t at, size_t n)
+{
+    size_t length = strlen(err->message);
+    if (n > 0 && at + n <= length)
+        *part = (qd_error_part){(uint16_t)at, (uint16_t)n};
+}
+
+/* Of an id, so much as is quoted: whole characters. */
+static int quoted_length(qd_str id)
+{
+    size_t n = id.n < MAX_QUOTED_ID ? id.n : MAX_QUOTED_ID;
+    while (n < id.n && n > 0 && ((unsigned char)id.p[n] & 0xC0) == 0x80)
+        n--;
+    return (int)n;
+}
+
+void qd_error_set_function(qd_error *err, const char *label, const qd_str *document)
+{
+    static const char FUNCTION[] = "function '", DOCUMENT[] = "', document '", END[] = "': ";
+    size_t label_n = strlen(label), label_at = sizeof FUNCTION - 1, reason_at = label_at + label_n + sizeof END - 1;
+    if (!err || err->function.n)
+        return;
+    if (strncmp(err->message, FUNCTION, label_at) == 0) {
+        qd_error_mark_function(err, qd_str_of(label));
+        return;
+    }
+    if (document) {
+        int n = quoted_length(*document);
+        size_t at = label_at + label_n + sizeof DOCUMENT - 1;
+        qd_error_prefix(err, "%s%s%s%.*s%s", FUNCTION, label, DOCUMENT, n, document->p, END);
+        mark(err, &err->document, at, (size_t)n);
+        reason_at = at + (size_t)n + sizeof END - 1;
+    } else {
+        qd_error_prefix(err, "%s%s%s", FUNCTION, label, END);
+    }
+    mark(err, &err->function, label_at, label_n);
+    if (strlen(err->message) > reason_at)
+        mark(err, &err->reason, reason_at, strlen(err->message) - reason_at);
+}
+
+void qd_error_mark_function(qd_error *err, qd_str label)
+{
+    const char *found = err ? memmem(err->message, strlen(err->message), label.p, label.n) : NULL;
+    if (found && label.n && !err->function.n)
+        mark(err, &err->function, (size_t)(found - err->message), label.n);
 }

@@ -6,12 +6,17 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-bool qd_hash_sha256_hex(const void *p, size_t n, char out[QD_SHA256_HEX_SIZE])
+bool qd_hash_sha256_hex_of(const qd_str *parts, size_t n, char out[QD_SHA256_HEX_SIZE])
 {
     static const char HEX[] = "0123456789abcdef";
     unsigned char digest[32];
-    unsigned length = 0;
-    if (!EVP_Digest(n ? p : "", n, digest, &length, EVP_sha256(), NULL) || length != sizeof digest)
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool is_ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
+    for (size_t i = 0; is_ok && i < n; i++)
+        is_ok = EVP_DigestUpdate(ctx, parts[i].n ? parts[i].p : "", parts[i].n) == 1;
+    is_ok = is_ok && EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
+    EVP_MD_CTX_free(ctx);
+    if (!is_ok)
         return false;
     for (size_t i = 0; i < sizeof digest; i++) {
         out[2 * i] = HEX[digest[i] >> 4];
@@ -19,6 +24,11 @@ bool qd_hash_sha256_hex(const void *p, size_t n, char out[QD_SHA256_HEX_SIZE])
     }
     out[QD_SHA256_HEX_SIZE - 1] = '\0';
     return true;
+}
+
+bool qd_hash_sha256_hex(const void *p, size_t n, char out[QD_SHA256_HEX_SIZE])
+{
+    return qd_hash_sha256_hex_of(&(qd_str){p, n}, 1, out);
 }
 
 static inline uint64_t rotate(uint64_t x, unsigned bits)
@@ -81,6 +91,18 @@ bool qd_hash_random(void *p, size_t n)
         n -= (size_t)got;
     }
     return true;
+}
+
+void qd_base64_encode(const uint8_t *p, size_t n, qd_buf *out)
+{
+    static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < n; i += 3) {
+        size_t left = n - i;
+        uint32_t bits = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0u);
+        char quad[4] = {DIGITS[bits >> 18], DIGITS[bits >> 12 & 63], left > 1 ? DIGITS[bits >> 6 & 63] : '=',
+                        left > 2 ? DIGITS[bits & 63] : '='};
+        qd_buf_add(out, quad, sizeof quad);
+    }
 }
 
 static int base64_digit(char c)

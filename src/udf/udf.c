@@ -6,38 +6,6 @@
 
 #include "base/hash.h"
 
-#define MANIFEST_SECTION "quidditch.manifest"
-
-qd_status qd_udf_merge_manifest(const json_t *given, const uint8_t *wasm, size_t n, json_t **out, qd_error *err)
-{
-    const uint8_t *data;
-    size_t data_n;
-    json_t *merged = NULL;
-    qd_status st = QD_OK;
-    if (!json_is_object(given))
-        return qd_fail(err, QD_EUDF_PARAMS, "the manifest: expected an object, got %s", qd_json_type_name(given));
-    if (qd_wasm_custom_section(wasm, n, MANIFEST_SECTION, &data, &data_n)) {
-        st = qd_json_parse((qd_str){(const char *)data, data_n}, &merged, err);
-        if (st == QD_OK && !json_is_object(merged))
-            st = qd_fail(err, QD_EUDF_PARAMS, "expected an object, got %s", qd_json_type_name(merged));
-        if (st != QD_OK) {
-            qd_error_prefix(err, "the module's section '" MANIFEST_SECTION "': ");
-            if (err)
-                err->code = QD_EUDF_PARAMS;
-            json_decref(merged);
-            return QD_EUDF_PARAMS;
-        }
-    }
-    if (!merged)
-        merged = json_object();
-    if (!merged || json_object_update(merged, (json_t *)given) != 0) {
-        json_decref(merged);
-        return qd_fail_nomem(err);
-    }
-    *out = merged;
-    return QD_OK;
-}
-
 static qd_status check_limits(const qd_manifest *m, const qd_wasm_limits *most, qd_error *err)
 {
     const struct {

@@ -115,20 +115,37 @@ qd_wasm_state qd_wasm_state_of(const uint8_t *bytes, size_t n)
     return state;
 }
 
-bool qd_wasm_custom_section(const uint8_t *bytes, size_t n, const char *name, const uint8_t **data, size_t *data_n)
+bool qd_wasm_next_custom(const uint8_t *bytes, size_t n, const char *name, size_t *at, qd_wasm_custom *out)
 {
     reader r, found;
     section s;
     if (!read_header(bytes, n, &r))
         return false;
-    while (next_section(&r, &s)) {
+    if (*at > 0)
+        r.p = bytes + *at;
+    while (r.p < r.end) {
+        const uint8_t *start = r.p;
+        if (!next_section(&r, &s))
+            return false;
         if (s.id != QD_SECTION_CUSTOM || !read_span(&s.body, &found))
             continue;
         if (qd_str_is((qd_str){(const char *)found.p, (size_t)(found.end - found.p)}, name)) {
-            *data = s.body.p;
-            *data_n = (size_t)(s.body.end - s.body.p);
+            *at = (size_t)(r.p - bytes);
+            *out = (qd_wasm_custom){
+                (size_t)(start - bytes), *at, {(const char *)s.body.p, (size_t)(s.body.end - s.body.p)}};
             return true;
         }
     }
     return false;
+}
+
+bool qd_wasm_custom_section(const uint8_t *bytes, size_t n, const char *name, const uint8_t **data, size_t *data_n)
+{
+    size_t at = 0;
+    qd_wasm_custom found;
+    if (!qd_wasm_next_custom(bytes, n, name, &at, &found))
+        return false;
+    *data = (const uint8_t *)found.data.p;
+    *data_n = found.data.n;
+    return true;
 }

@@ -18,4 +18,14 @@ typedef struct qd_wasm_state {
 
 qd_wasm_state qd_wasm_state_of(const uint8_t *bytes, size_t n);
 
+/* A custom section: [start, end) with its header, `data` what stands behind its name. */
+typedef struct qd_wasm_custom {
+    size_t start, end;
+    qd_str data; /* view into the module */
+} qd_wasm_custom;
+
+/* The next custom section of that name at or behind *at (0 to begin), and moves *at behind it; false when there is
+ * none. */
+bool qd_wasm_next_custom(const uint8_t *bytes, size_t n, const char *name, size_t *at, qd_wasm_custom *out);
+
 #endif
