@@ -65,10 +65,29 @@ void qd_code_access(qd_buf *b, uint8_t opcode, uint8_t width_log2, uint32_t offs
     qd_code_u32(b, offset);
 }
 
-void qd_code_section(qd_buf *b, uint8_t id, const qd_buf *body)
+void qd_code_header(qd_buf *b)
 {
-    qd_code_byte(b, id);
+    qd_buf_add(b, "\0asm\1\0\0\0", 8);
+}
+
+void qd_code_body(qd_buf *b, const qd_buf *body)
+{
     qd_code_u32(b, (uint32_t)body->n);
     qd_buf_add(b, body->p, body->n);
     b->failed |= body->failed;
+}
+
+void qd_code_flush(qd_buf *b, uint8_t id, qd_buf *body)
+{
+    qd_code_byte(b, id);
+    qd_code_body(b, body);
+    qd_buf_clear(body);
+}
+
+void qd_code_memory(qd_buf *b, uint32_t pages)
+{
+    qd_code_u32(b, 1);
+    qd_code_byte(b, 0x01); /* with a maximum */
+    qd_code_u32(b, pages);
+    qd_code_u32(b, pages);
 }

@@ -23,23 +23,40 @@ enum qd_wasm_section_id {
 enum qd_wasm_opcode {
     QD_OP_BLOCK = 0x02,
     QD_OP_LOOP = 0x03,
+    QD_OP_IF = 0x04,
     QD_OP_END = 0x0b,
     QD_OP_BR = 0x0c,
     QD_OP_BR_IF = 0x0d,
+    QD_OP_RETURN = 0x0f,
     QD_OP_CALL = 0x10,
+    QD_OP_DROP = 0x1a,
     QD_OP_LOCAL_GET = 0x20,
     QD_OP_LOCAL_SET = 0x21,
-    QD_OP_I32_STORE = 0x36,
+    QD_OP_I32_LOAD = 0x28,
     QD_OP_I64_LOAD = 0x29,
+    QD_OP_F32_LOAD = 0x2a,
+    QD_OP_F64_LOAD = 0x2b,
+    QD_OP_I32_LOAD8_U = 0x2d,
+    QD_OP_I32_STORE = 0x36,
     QD_OP_I32_CONST = 0x41,
+    QD_OP_I64_CONST = 0x42,
+    QD_OP_F64_CONST = 0x44,
+    QD_OP_I32_EQ = 0x46,
     QD_OP_I32_LT_U = 0x49,
     QD_OP_I32_GE_U = 0x4f,
     QD_OP_I32_ADD = 0x6a,
     QD_OP_I32_SUB = 0x6b,
+    QD_OP_I32_MUL = 0x6c,
     QD_OP_I32_SHL = 0x74,
     QD_OP_I64_ADD = 0x7c,
     QD_OP_I64_EXTEND_I32_U = 0xad,
+    QD_OP_F64_CONVERT_I64_S = 0xb9,
+    QD_OP_F64_PROMOTE_F32 = 0xbb,
+    QD_OP_SATURATING = 0xfc, /* a prefix */
 };
+#define QD_OP_SATURATING_I64_TRUNC_F64_S 6
+
+#define QD_WASM_PAGE_BYTES 65536u
 
 /* How each number type is written down, loaded and stored; indexed by QD_WASM_I32 … QD_WASM_F64. */
 typedef struct qd_wasm_number {
@@ -60,7 +77,13 @@ void qd_code_i32_const(qd_buf *b, int32_t v);
 void qd_code_op(qd_buf *b, uint8_t opcode, uint32_t index);
 /* A load or store with its natural alignment. */
 void qd_code_access(qd_buf *b, uint8_t opcode, uint8_t width_log2, uint32_t offset);
-/* A section: its id, the length of `body`, and `body`. */
-void qd_code_section(qd_buf *b, uint8_t id, const qd_buf *body);
+/* The first bytes of a module. */
+void qd_code_header(qd_buf *b);
+/* A section: its id, the length of `body`, and `body`, which is empty then, for the next one. */
+void qd_code_flush(qd_buf *b, uint8_t id, qd_buf *body);
+/* A function's code: the length of `body` (locals and instructions), and `body`. */
+void qd_code_body(qd_buf *b, const qd_buf *body);
+/* A memory section's content: one memory that never grows. */
+void qd_code_memory(qd_buf *b, uint32_t pages);
 
 #endif

@@ -2,16 +2,26 @@
 #include "wasm/driver.h"
 
 #include "wasm/code.h"
+#include "wasm/columns.h"
 
 #define MAX_CODE_BYTES (64u << 10)
 #define FIRST_COLUMN   1024u
-#define PAGE_BYTES     65536u
 /* Columns of a power-of-two length would meet in the same sets of the processor's first cache, row by row. */
 #define COLUMN_SKEW 192u
 #define UNROLLED    8
 
 /* Locals of run(): its parameters first. */
 enum { LOCAL_ROW, LOCAL_END, LOCAL_BY_4, LOCAL_BY_8, LOCAL_CONTEXT, LOCAL_CONSTANTS };
+
+static bool is_typed(const qd_driver_spec *spec)
+{
+    return spec->shape == QD_SHAPE_TYPED;
+}
+
+static bool keeps_result(const qd_driver_spec *spec)
+{
+    return !spec->drops_result && spec->signature->n_results > 0;
+}
 
 static bool is_varying(const qd_driver_spec *spec, uint32_t arg)
 {
@@ -25,14 +35,20 @@ static uint32_t place_column(uint32_t *at, qd_wasm_valtype type)
     return offset;
 }
 
+/* Arguments that are read once per run: they have a local each, varying ones too (an unused local costs nothing). */
+static uint32_t constants_of(const qd_driver_spec *spec)
+{
+    return is_typed(spec) ? spec->signature->n_params : spec->has_state;
+}
+
 static void lay_out(const qd_driver_spec *spec, qd_driver *d)
 {
     const qd_wasm_signature *s = spec->signature;
-    uint32_t at = FIRST_COLUMN;
-    d->results = place_column(&at, s->result);
-    for (uint32_t i = 0; i < s->n_params && spec->shape == QD_SHAPE_TYPED; i++)
+    uint32_t at = spec->imports_cols ? QD_COLS_DRIVER : FIRST_COLUMN;
+    d->results = keeps_result(spec) ? place_column(&at, s->result) : 0;
+    for (uint32_t i = 0; i < s->n_params && is_typed(spec); i++)
         d->columns[i] = is_varying(spec, i) ? place_column(&at, s->params[i]) : 0;
-    d->memory_bytes = (at + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
+    d->memory_bytes = (at + QD_WASM_PAGE_BYTES - 1) / QD_WASM_PAGE_BYTES * QD_WASM_PAGE_BYTES;
 }
 
 /* Type 0 is the function's, type 1 run's. */
@@ -43,8 +59,9 @@ static void write_types(const qd_wasm_signature *s, qd_buf *b)
     qd_code_u32(b, s->n_params);
     for (uint32_t i = 0; i < s->n_params; i++)
         qd_code_byte(b, qd_wasm_numbers[s->params[i]].code);
-    qd_code_u32(b, 1);
-    qd_code_byte(b, qd_wasm_numbers[s->result].code);
+    qd_code_u32(b, s->n_results);
+    if (s->n_results)
+        qd_code_byte(b, qd_wasm_numbers[s->result].code);
     qd_code_byte(b, 0x60);
     qd_code_u32(b, 2);
     qd_code_byte(b, qd_wasm_numbers[QD_WASM_I32].code);
@@ -55,13 +72,13 @@ static void write_types(const qd_wasm_signature *s, qd_buf *b)
 static void write_locals(const qd_driver_spec *spec, qd_buf *b)
 {
     const qd_wasm_signature *s = spec->signature;
-    uint32_t n_constants = spec->shape == QD_SHAPE_TYPED ? s->n_params : 0;
+    uint32_t n_constants = constants_of(spec);
     qd_code_u32(b, 2 + n_constants);
     qd_code_u32(b, 2);
     qd_code_byte(b, qd_wasm_numbers[QD_WASM_I32].code);
     qd_code_u32(b, 1);
     qd_code_byte(b, qd_wasm_numbers[QD_WASM_I64].code);
-    for (uint32_t i = 0; i < n_constants; i++) { /* varying ones too: an unused local costs nothing */
+    for (uint32_t i = 0; i < n_constants; i++) {
         qd_code_u32(b, 1);
         qd_code_byte(b, qd_wasm_numbers[s->params[i]].code);
     }
@@ -70,13 +87,12 @@ static void write_locals(const qd_driver_spec *spec, qd_buf *b)
 static void write_constant_loads(const qd_driver_spec *spec, qd_buf *b)
 {
     const qd_wasm_signature *s = spec->signature;
-    if (spec->shape == QD_SHAPE_ROW) {
+    if (!is_typed(spec)) {
         qd_code_i32_const(b, 0);
         qd_code_access(b, QD_OP_I64_LOAD, 3, QD_DRIVER_CELL_CONTEXT);
         qd_code_op(b, QD_OP_LOCAL_SET, LOCAL_CONTEXT);
-        return;
     }
-    for (uint32_t i = 0; i < s->n_params; i++) {
+    for (uint32_t i = 0; i < constants_of(spec); i++) {
         const qd_wasm_number *number = &qd_wasm_numbers[s->params[i]];
         if (is_varying(spec, i))
             continue;
@@ -105,7 +121,9 @@ static uint32_t offset_local(qd_wasm_valtype type)
 static void write_arguments(const qd_driver_spec *spec, const qd_driver *d, uint32_t ahead, qd_buf *b)
 {
     const qd_wasm_signature *s = spec->signature;
-    if (spec->shape == QD_SHAPE_ROW) {
+    if (!is_typed(spec)) {
+        if (spec->has_state)
+            qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_CONSTANTS);
         qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_CONTEXT);
         write_row_number(ahead, b);
         qd_code_byte(b, QD_OP_I64_EXTEND_I32_U);
@@ -134,14 +152,20 @@ static void write_shift(qd_buf *b, int32_t bits, uint32_t local)
 /* cell = row; results[row] = f(arguments) */
 static void write_call(const qd_driver_spec *spec, const qd_driver *d, uint32_t ahead, qd_buf *b)
 {
-    const qd_wasm_number *result = &qd_wasm_numbers[spec->signature->result];
+    const qd_wasm_signature *s = spec->signature;
     qd_code_i32_const(b, 0);
     write_row_number(ahead, b);
     qd_code_access(b, QD_OP_I32_STORE, 2, QD_DRIVER_CELL_ROW);
-    qd_code_op(b, QD_OP_LOCAL_GET, offset_local(spec->signature->result));
+    if (keeps_result(spec))
+        qd_code_op(b, QD_OP_LOCAL_GET, offset_local(s->result));
     write_arguments(spec, d, ahead, b);
     qd_code_op(b, QD_OP_CALL, 0);
-    qd_code_access(b, result->store, result->width_log2, d->results + (ahead << result->width_log2));
+    if (keeps_result(spec)) {
+        const qd_wasm_number *result = &qd_wasm_numbers[s->result];
+        qd_code_access(b, result->store, result->width_log2, d->results + (ahead << result->width_log2));
+    } else if (s->n_results) {
+        qd_code_byte(b, QD_OP_DROP);
+    }
 }
 
 /* `n` calls and a step of `n` rows, then back to the loop's head. */
@@ -190,13 +214,20 @@ static void write_run(const qd_driver_spec *spec, const qd_driver *d, qd_buf *b)
     qd_code_byte(b, QD_OP_END);
 }
 
-static void write_import(qd_buf *b)
+static void write_imports(const qd_driver_spec *spec, const qd_driver *d, qd_buf *b)
 {
-    qd_code_u32(b, 1);
+    qd_code_u32(b, spec->imports_cols ? 2 : 1);
     qd_code_name(b, "udf");
     qd_code_name(b, "f");
     qd_code_byte(b, 0x00); /* a function of type 0 */
     qd_code_u32(b, 0);
+    if (!spec->imports_cols)
+        return;
+    qd_code_name(b, "columns");
+    qd_code_name(b, "cols");
+    qd_code_byte(b, 0x02); /* a memory, no smaller than what we address */
+    qd_code_byte(b, 0x00);
+    qd_code_u32(b, d->memory_bytes / QD_WASM_PAGE_BYTES);
 }
 
 static void write_function(qd_buf *b)
@@ -205,20 +236,14 @@ static void write_function(qd_buf *b)
     qd_code_u32(b, 1);
 }
 
-static void write_memory(const qd_driver *d, qd_buf *b)
+static void write_exports(const qd_driver_spec *spec, qd_buf *b)
 {
-    qd_code_u32(b, 1);
-    qd_code_byte(b, 0x01); /* with a maximum */
-    qd_code_u32(b, d->memory_bytes / PAGE_BYTES);
-    qd_code_u32(b, d->memory_bytes / PAGE_BYTES);
-}
-
-static void write_exports(qd_buf *b)
-{
-    qd_code_u32(b, 2);
+    qd_code_u32(b, spec->imports_cols ? 1 : 2);
     qd_code_name(b, "run");
     qd_code_byte(b, 0x00); /* function 1: function 0 is the import */
     qd_code_u32(b, 1);
+    if (spec->imports_cols)
+        return;
     qd_code_name(b, "cols");
     qd_code_byte(b, 0x02); /* memory 0 */
     qd_code_u32(b, 0);
@@ -230,37 +255,32 @@ static void write_code(const qd_driver_spec *spec, const qd_driver *d, qd_buf *b
     qd_buf_init(&run, MAX_CODE_BYTES);
     write_run(spec, d, &run);
     qd_code_u32(b, 1);
-    qd_code_u32(b, (uint32_t)run.n);
-    qd_buf_add(b, run.p, run.n);
-    b->failed |= run.failed;
+    qd_code_body(b, &run);
     qd_buf_deinit(&run);
-}
-
-/* Ends the section that `body` holds, and begins the next one. */
-static void flush_section(qd_buf *out, uint8_t id, qd_buf *body)
-{
-    qd_code_section(out, id, body);
-    qd_buf_clear(body);
 }
 
 bool qd_driver_generate(const qd_driver_spec *spec, qd_driver *layout, qd_buf *out)
 {
     qd_buf body;
+    if (spec->is_columns)
+        return qd_columns_generate(layout, out);
     qd_buf_init(&body, MAX_CODE_BYTES);
     lay_out(spec, layout);
-    qd_buf_add(out, "\0asm\1\0\0\0", 8);
+    qd_code_header(out);
     write_types(spec->signature, &body);
-    flush_section(out, QD_SECTION_TYPE, &body);
-    write_import(&body);
-    flush_section(out, QD_SECTION_IMPORT, &body);
+    qd_code_flush(out, QD_SECTION_TYPE, &body);
+    write_imports(spec, layout, &body);
+    qd_code_flush(out, QD_SECTION_IMPORT, &body);
     write_function(&body);
-    flush_section(out, QD_SECTION_FUNCTION, &body);
-    write_memory(layout, &body);
-    flush_section(out, QD_SECTION_MEMORY, &body);
-    write_exports(&body);
-    flush_section(out, QD_SECTION_EXPORT, &body);
+    qd_code_flush(out, QD_SECTION_FUNCTION, &body);
+    if (!spec->imports_cols) {
+        qd_code_memory(&body, layout->memory_bytes / QD_WASM_PAGE_BYTES);
+        qd_code_flush(out, QD_SECTION_MEMORY, &body);
+    }
+    write_exports(spec, &body);
+    qd_code_flush(out, QD_SECTION_EXPORT, &body);
     write_code(spec, layout, &body);
-    flush_section(out, QD_SECTION_CODE, &body);
+    qd_code_flush(out, QD_SECTION_CODE, &body);
     qd_buf_deinit(&body);
     return !out->failed;
 }

@@ -18,7 +18,7 @@ struct qd_driver_cache {
 };
 
 typedef struct driver_key {
-    char p[QD_WASM_MAX_PARAMS + 2];
+    char p[QD_WASM_MAX_PARAMS + 3];
     size_t n;
 } driver_key;
 
@@ -26,9 +26,13 @@ static driver_key key_of(const qd_driver_spec *spec)
 {
     const qd_wasm_signature *s = spec->signature;
     driver_key key = {.n = 0};
-    key.p[key.n++] = spec->shape == QD_SHAPE_ROW ? 'r' : 't';
-    key.p[key.n++] = (char)('0' + s->result);
-    for (uint32_t i = 0; i < s->n_params && spec->shape == QD_SHAPE_TYPED; i++)
+    if (spec->is_columns)
+        return (driver_key){.p = "c", .n = 1};
+    bool is_typed = spec->shape == QD_SHAPE_TYPED, has_result = s->n_results > 0;
+    key.p[key.n++] = is_typed ? 't' : 'r';
+    key.p[key.n++] = (char)('0' + spec->has_state + 2 * spec->drops_result + 4 * spec->imports_cols);
+    key.p[key.n++] = (char)(has_result ? '0' + s->result : '-');
+    for (uint32_t i = 0; i < s->n_params && is_typed; i++)
         key.p[key.n++] = (char)((spec->varying >> i & 1 ? 'A' : 'a') + s->params[i]);
     return key;
 }
