@@ -5,6 +5,7 @@
 #ifndef QD_BASE_ERROR_H
 #define QD_BASE_ERROR_H
 
+#include "base/str.h"
 #include "quidditch/error.h"
 
 /* Moves a pointer out of a local: `*out = QD_TAKE(x)` leaves x NULL for the cleanup at `done:`. */
@@ -32,5 +33,14 @@ qd_status qd_fail_nomem(qd_error *err);
 
 /* Puts text before the message: "index 'a': " + message. Code and place stay. */
 void qd_error_prefix(qd_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Says which function the error is about (`label`: "name@version"), and with `document` (may be NULL) on which
+ * document: puts "function 'label', document 'id': " before the message and marks the parts. An error that says so
+ * already is left alone. A very long id is cut, so that the reason stays. */
+void qd_error_set_function(qd_error *err, const char *label, const qd_str *document);
+/* Marks where the message itself names the function, as 'label'. Without effect where it does not. */
+void qd_error_mark_function(qd_error *err, qd_str label);
+/* A view into the message; "" when there is no such part. */
+qd_str qd_error_text(const qd_error *err, qd_error_part part);
 
 #endif

@@ -59,32 +59,40 @@ static void write_router_shape(qd_json *w, const qd_error *err, int http_status)
     qd_json_end_object(w);
 }
 
-/* Cuts what stands between `before` and `after` out of a message; "" when it is not there. */
-static qd_str between(const char *message, const char *before, const char *after)
+static void write_part(qd_json *w, const char *key, const qd_error *err, qd_error_part part)
 {
-    const char *start = strstr(message, before);
-    start = start ? start + strlen(before) : NULL;
-    const char *end = start ? strstr(start, after) : NULL;
-    return end ? (qd_str){start, (size_t)(end - start)} : QD_STR("");
+    if (part.n == 0)
+        return;
+    qd_json_key(w, key);
+    qd_json_str(w, qd_error_text(err, part));
 }
 
-/* A failed call's message is made in one place (udf/runner.c): "function 'n@v', document 'id': reason". */
-static void write_call_details(qd_json *w, const qd_error *err)
+/* The function at fault, "name@version", as two members; without a version that one is null. */
+static void write_function(qd_json *w, const char *name_key, qd_str name, qd_str version)
 {
-    qd_str label = between(err->message, "function '", "'");
-    const char *at = label.n ? memchr(label.p, '@', label.n) : NULL;
-    if (!at)
-        return;
-    qd_json_key(w, "function");
-    qd_json_str(w, (qd_str){label.p, (size_t)(at - label.p)});
+    qd_json_key(w, name_key);
+    qd_json_str(w, name);
     qd_json_key(w, "version");
-    qd_json_str(w, (qd_str){at + 1, label.n - (size_t)(at - label.p) - 1});
-    qd_str document = between(label.p, "', document '", "': ");
-    if (document.n == 0)
+    if (version.n)
+        qd_json_str(w, version);
+    else
+        qd_json_null(w);
+}
+
+/* A call that failed says which function, on which document and why. */
+static void write_call_details(qd_json *w, const char *name_key, const qd_error *err)
+{
+    qd_str name = qd_error_text(err, err->function), version = QD_STR("");
+    const char *at = name.n ? memchr(name.p, '@', name.n) : NULL;
+    if (name.n == 0)
         return;
-    qd_json_key(w, "document");
-    qd_json_str(w, document);
-    qd_json_kv_z(w, "reason", document.p + document.n + 3);
+    if (at) {
+        version = (qd_str){at + 1, name.n - (size_t)(at - name.p) - 1};
+        name.n = (size_t)(at - name.p);
+    }
+    write_function(w, name_key, name, version);
+    write_part(w, "document", err, err->document);
+    write_part(w, "reason", err, err->reason);
 }
 
 static void write_details(qd_json *w, const qd_request *rq, const qd_error *err)
@@ -100,16 +108,10 @@ static void write_details(qd_json *w, const qd_request *rq, const qd_error *err)
     if (is_path) {
         qd_str version = qd_request_arg(rq, 1);
         qd_request_str(rq, "version", &version);
-        qd_json_key(w, "name");
-        qd_json_str(w, qd_request_arg(rq, 0));
-        qd_json_key(w, "version");
-        if (version.n)
-            qd_json_str(w, version);
-        else
-            qd_json_null(w);
+        write_function(w, "name", qd_request_arg(rq, 0), version);
+        return;
     }
-    if (err->code == QD_EUDF_FAILED || err->code == QD_EUDF_TIMEOUT || err->code == QD_EUDF_MEMORY)
-        write_call_details(w, err);
+    write_call_details(w, err->code == QD_EUDF_NOTFOUND || err->code == QD_EUDF_EXISTS ? "name" : "function", err);
 }
 
 static void write_api_shape(qd_json *w, const qd_request *rq, const qd_error *err)

@@ -30,7 +30,7 @@ qd_status qd_runner_fail_row(qd_runner *r, uint32_t row, qd_error *why, qd_error
         int n = snprintf(place, sizeof place, "#%u", row);
         id = (qd_str){place, (size_t)n};
     }
-    qd_udf_name_error(r->b->udf->label, &id, why);
+    qd_error_set_function(why, r->b->udf->label, &id);
     if (err)
         *err = *why;
     return why->code;
@@ -56,7 +56,7 @@ static qd_status need_instance(qd_runner *r, qd_error *err)
     if (st != QD_OK) {
         r->instance = NULL;
         r->n_errors++;
-        qd_udf_name_error(b->udf->label, NULL, err);
+        qd_error_set_function(err, b->udf->label, NULL);
         return st;
     }
     if (b->udf->manifest->abi != QD_ABI_TYPED)

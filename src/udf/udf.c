@@ -58,22 +58,12 @@ qd_status qd_udf_build(qd_wasm_engine *e, const qd_registry_options *options, qd
     if (st == QD_OK)
         st = compile(e, u, wasm, n, err);
     if (st != QD_OK) {
-        qd_udf_name_error(u->label, NULL, err);
+        qd_error_set_function(err, u->label, NULL);
         qd_udf_unref(u);
         return st;
     }
     *out = u;
     return QD_OK;
-}
-
-void qd_udf_name_error(const char *label, const qd_str *id, qd_error *err)
-{
-    if (!err || strncmp(err->message, "function '", 10) == 0)
-        return;
-    if (id)
-        qd_error_prefix(err, "function '%s', document '%.*s': ", label, QD_STR_FMT(*id));
-    else
-        qd_error_prefix(err, "function '%s': ", label);
 }
 
 void qd_udf_ref(qd_udf *u)

@@ -188,6 +188,82 @@ static void test_fail__quotes_bytes_that_are_no_text__message_is_utf8(void **sta
     assert_string_equal(err.message, "near '\xe4\xb8\xad\xf0\x9f\xa7\xb9'");
 }
 
+static void assert_part(const qd_error *err, qd_error_part part, const char *expected)
+{
+    qd_str text = qd_error_text(err, part);
+    assert_int_equal(text.n, strlen(expected));
+    assert_memory_equal(text.p, expected, text.n);
+}
+
+static void test_set_function__names_function_document_and_reason(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    qd_str id = QD_STR("d'1");
+    qd_fail(&err, QD_EUDF_FAILED, "trap: unreachable");
+    qd_error_set_function(&err, "f@1.0.0", &id);
+    assert_string_equal(err.message, "function 'f@1.0.0', document 'd'1': trap: unreachable");
+    assert_part(&err, err.function, "f@1.0.0");
+    assert_part(&err, err.document, "d'1");
+    assert_part(&err, err.reason, "trap: unreachable");
+    qd_error_set_function(&err, "other@2.0.0", NULL); /* it is said already */
+    qd_error_prefix(&err, "index '%s': ", "a");
+    assert_string_equal(err.message, "index 'a': function 'f@1.0.0', document 'd'1': trap: unreachable");
+    assert_part(&err, err.function, "f@1.0.0");
+    assert_part(&err, err.document, "d'1");
+    assert_part(&err, err.reason, "trap: unreachable");
+}
+
+static void test_set_function__without_document__no_such_part(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    qd_fail(&err, QD_EUDF_MEMORY, "no instance");
+    qd_error_set_function(&err, "f@1.0.0", NULL);
+    assert_string_equal(err.message, "function 'f@1.0.0': no instance");
+    assert_part(&err, err.document, "");
+    assert_part(&err, err.reason, "no instance");
+    qd_fail(&err, QD_EUDF_WASM, "function 'g@2.0.0': starts with 9 KiB");
+    qd_error_set_function(&err, "g@2.0.0", NULL);
+    assert_string_equal(err.message, "function 'g@2.0.0': starts with 9 KiB");
+    assert_part(&err, err.function, "g@2.0.0");
+    qd_error_mark_function(&err, QD_STR("starts"));
+    assert_part(&err, err.function, "g@2.0.0");
+    qd_error_set_function(NULL, "g@2.0.0", NULL);
+    qd_error_mark_function(NULL, QD_STR("g"));
+}
+
+static void test_set_function__long_id__cut_between_characters_and_the_reason_stays(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    char bytes[512] = "x";
+    for (size_t i = 1; i + 2 < sizeof bytes; i += 3)
+        memcpy(bytes + i, "\xE2\x82\xAC", 3);
+    qd_str id = {bytes, sizeof bytes - 2};
+    qd_fail(&err, QD_EUDF_FAILED, "trap: unreachable");
+    qd_error_set_function(&err, "f@1.0.0", &id);
+    assert_part(&err, err.reason, "trap: unreachable");
+    assert_int_equal(err.document.n, 199); /* 1 + 66 * 3 */
+    assert_memory_equal(qd_error_text(&err, err.document).p, bytes, 199);
+}
+
+static void test_parts__cut_message__never_beyond_its_end(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    char long_text[600];
+    memset(long_text, 'y', sizeof long_text);
+    qd_fail(&err, QD_EUDF_FAILED, "trap");
+    qd_error_set_function(&err, "f@1.0.0", NULL);
+    qd_error_prefix(&err, "%.*s", 500, long_text);
+    assert_int_equal(strlen(err.message), 511);
+    assert_part(&err, err.function, "f");
+    assert_part(&err, err.reason, "");
+    qd_error_prefix(&err, "%.*s", 500, long_text);
+    assert_part(&err, err.function, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +279,10 @@ int main(void)
         cmocka_unit_test(test_prefix__stands_before_the_message__and_keeps_the_rest),
         cmocka_unit_test(test_take__moves_the_pointer),
         cmocka_unit_test(test_version__is_the_headers),
+        cmocka_unit_test(test_set_function__names_function_document_and_reason),
+        cmocka_unit_test(test_set_function__without_document__no_such_part),
+        cmocka_unit_test(test_set_function__long_id__cut_between_characters_and_the_reason_stays),
+        cmocka_unit_test(test_parts__cut_message__never_beyond_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,9 @@
 
 static const qd_route ROUTE = {QD_GET, "/{name}", QD_WORK_INLINE, QD_BODY_NONE, NULL, "x", "", ""};
 
+#define ERROR(error_code, at_line, at_column, at_field, text)                                                          \
+    ((qd_error){.code = (error_code), .line = (at_line), .column = (at_column), .field = at_field, .message = text})
+
 static void expect(const char *target, const qd_route *route, const qd_error *err, int http_status, const char *answer)
 {
     qd_request rq;
@@ -23,11 +26,11 @@ static void expect(const char *target, const qd_route *route, const qd_error *er
 static void test_search_shape(void **state)
 {
     (void)state;
-    expect("/a/_search", &ROUTE, &(qd_error){QD_EPARSE, 3, 7, "", "unknown query [foo]"}, 400,
+    expect("/a/_search", &ROUTE, &ERROR(QD_EPARSE, 3, 7, "", "unknown query [foo]"), 400,
            "{\"error\":{\"root_cause\":[{\"type\":\"parsing_exception\",\"reason\":\"unknown query "
            "[foo]\",\"line\":3,\"col\":7}],"
            "\"type\":\"parsing_exception\",\"reason\":\"unknown query [foo]\",\"line\":3,\"col\":7},\"status\":400}");
-    expect("/a/_search", &ROUTE, &(qd_error){QD_EINDEX_NOTFOUND, 0, 0, "", "no such index [a]"}, 404,
+    expect("/a/_search", &ROUTE, &ERROR(QD_EINDEX_NOTFOUND, 0, 0, "", "no such index [a]"), 404,
            "{\"error\":{\"root_cause\":[{\"type\":\"index_not_found_exception\",\"reason\":\"no such index "
            "[a]\",\"index\":\"a\","
            "\"resource.id\":\"a\",\"resource.type\":\"index_or_alias\",\"index_uuid\":\"_na_\"}],"
@@ -38,27 +41,27 @@ static void test_search_shape(void **state)
 static void test_router_shape(void **state)
 {
     (void)state;
-    expect("/x/y", NULL, &(qd_error){QD_EINVAL, 0, 0, "", "no handler found"}, 400, "{\"error\":\"no handler found\"}");
-    expect("/x/y", NULL, &(qd_error){QD_EMETHOD, 0, 0, "", "wrong method"}, 405,
+    expect("/x/y", NULL, &ERROR(QD_EINVAL, 0, 0, "", "no handler found"), 400, "{\"error\":\"no handler found\"}");
+    expect("/x/y", NULL, &ERROR(QD_EMETHOD, 0, 0, "", "wrong method"), 405,
            "{\"error\":\"wrong method\",\"status\":405}");
-    expect("/api/v1/x", NULL, &(qd_error){QD_EINVAL, 0, 0, "", "no handler found"}, 404,
+    expect("/api/v1/x", NULL, &ERROR(QD_EINVAL, 0, 0, "", "no handler found"), 404,
            "{\"error\":{\"code\":\"NOT_FOUND\",\"message\":\"no handler found\",\"details\":{}}}");
 }
 
 static void test_api_shape(void **state)
 {
     (void)state;
-    expect("/api/v1/udfs", &ROUTE, &(qd_error){QD_EUDF_PARAMS, 0, 0, "parameters[1].default", "parameter 'b': bad"},
-           400,
+    expect("/api/v1/udfs", &ROUTE, &ERROR(QD_EUDF_PARAMS, 0, 0, "parameters[1].default", "parameter 'b': bad"), 400,
            "{\"error\":{\"code\":\"INVALID_PARAMETERS\",\"message\":\"parameter 'b': bad\","
            "\"details\":{\"field\":\"parameters[1].default\"}}}");
-    expect("/api/v1/udfs/f/test", &ROUTE,
-           &(qd_error){QD_EUDF_FAILED, 0, 0, "", "function 'f@1.0.0', document 'd'1': trap: unreachable"}, 500,
+    qd_error failed = ERROR(QD_EUDF_FAILED, 0, 0, "", "trap: unreachable");
+    qd_error_set_function(&failed, "f@1.0.0", &QD_STR("d'1"));
+    expect("/api/v1/udfs/f/test", &ROUTE, &failed, 500,
            "{\"error\":{\"code\":\"EXECUTION_FAILED\",\"message\":\"function 'f@1.0.0', document 'd'1': trap: "
            "unreachable\","
            "\"details\":{\"function\":\"f\",\"version\":\"1.0.0\",\"document\":\"d'1\",\"reason\":\"trap: "
            "unreachable\"}}}");
-    expect("/api/v1/udfs", &ROUTE, &(qd_error){QD_EUDF_WASM, 2, 5, "", "wat: unknown operator"}, 422,
+    expect("/api/v1/udfs", &ROUTE, &ERROR(QD_EUDF_WASM, 2, 5, "", "wat: unknown operator"), 422,
            "{\"error\":{\"code\":\"INVALID_WASM\",\"message\":\"wat: unknown "
            "operator\",\"details\":{\"line\":2,\"column\":5}}}");
 }
@@ -69,7 +72,7 @@ static void test_busy__says_when_to_come_back(void **state)
     qd_request rq;
     assert_true(qd_request_init(&rq, NULL));
     rq.route = &ROUTE;
-    qd_error_answer(&rq, &(qd_error){QD_EBUSY, 0, 0, "", "full"}, 0);
+    qd_error_answer(&rq, &ERROR(QD_EBUSY, 0, 0, "", "full"), 0);
     assert_int_equal(rq.http_status, 429);
     assert_int_equal(rq.n_headers, 1);
     assert_string_equal(rq.headers[0].name, "Retry-After");
