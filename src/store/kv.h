@@ -36,6 +36,8 @@ struct qd_kv {
 
 /* Opens (creating) a kv on LMDB in `dir`. The map grows by itself up to `max_bytes`. Errors: QD_EIO. */
 qd_status qd_kv_lmdb_open(const char *dir, size_t max_bytes, qd_kv **out, qd_error *err);
+/* Opens one in memory: nothing survives its close (kv_memory.c). Errors: QD_ENOMEM. */
+qd_status qd_kv_memory_open(qd_kv **out, qd_error *err);
 
 static inline void qd_kv_close(qd_kv *kv)
 {

@@ -14,6 +14,7 @@
 #define MIB ((size_t)1 << 20)
 
 static scratch_dir dir;
+static bool is_in_memory; /* which backend the tests open */
 
 static int setup(void **state)
 {
@@ -33,7 +34,7 @@ static qd_kv *open_kv(size_t max_bytes)
 {
     qd_error err = QD_ERROR_INIT;
     qd_kv *kv = NULL;
-    if (qd_kv_lmdb_open(dir.path, max_bytes, &kv, &err) != QD_OK)
+    if ((is_in_memory ? qd_kv_memory_open(&kv, &err) : qd_kv_lmdb_open(dir.path, max_bytes, &kv, &err)) != QD_OK)
         fail_msg("%s", err.message);
     return kv;
 }
@@ -72,13 +73,25 @@ static void test_put__then_get__gives_value_and_revision(void **state)
     assert_true(second > first);
     assert_value(kv, "b", "empty", "", second);
     assert_value(kv, "b", "k", "one", first);
-    qd_kv_close(kv);
-    kv = open_kv(64 * MIB);
-    assert_value(kv, "b", "k", "one", first);
     assert_int_equal(put(kv, "other", "k", "x", QD_KV_ANY, &first, &err), QD_OK);
     assert_true(first > second);
     qd_kv_close(kv);
     qd_buf_deinit(&buf);
+}
+
+static void test_open__again__has_what_was_put(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    qd_kv *kv = open_kv(64 * MIB);
+    uint64_t first = 0, second = 0;
+    assert_int_equal(put(kv, "b", "k", "one", QD_KV_ANY, &first, &err), QD_OK);
+    qd_kv_close(kv);
+    kv = open_kv(64 * MIB);
+    assert_value(kv, "b", "k", "one", first);
+    assert_int_equal(put(kv, "b", "l", "x", QD_KV_ANY, &second, &err), QD_OK);
+    assert_true(second > first);
+    qd_kv_close(kv);
 }
 
 static void test_put__other_revision_than_expected__conflicts(void **state)
@@ -108,10 +121,18 @@ static void test_put__bad_names__are_refused(void **state)
     (void)state;
     qd_error err = QD_ERROR_INIT;
     qd_kv *kv = open_kv(64 * MIB);
-    char longest[600];
-    memset(longest, 'k', sizeof longest);
     assert_int_equal(qd_kv_put(kv, QD_STR(""), QD_STR("k"), QD_STR("v"), QD_KV_ANY, NULL, &err), QD_EINVAL);
     assert_int_equal(qd_kv_put(kv, QD_STR("a\0b"), QD_STR("k"), QD_STR("v"), QD_KV_ANY, NULL, &err), QD_EINVAL);
+    qd_kv_close(kv);
+}
+
+static void test_put__long_key__is_bounded(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    qd_kv *kv = open_kv(64 * MIB);
+    char longest[600];
+    memset(longest, 'k', sizeof longest);
     assert_int_equal(qd_kv_put(kv, QD_STR("b"), (qd_str){longest, 509}, QD_STR("v"), QD_KV_ANY, NULL, &err), QD_OK);
     assert_int_equal(qd_kv_put(kv, QD_STR("b"), (qd_str){longest, 510}, QD_STR("v"), QD_KV_ANY, NULL, &err), QD_EINVAL);
     assert_non_null(strstr(err.message, "has 510 bytes; both together may have 510"));
@@ -259,18 +280,28 @@ static void test_put__compare_and_set_by_many_threads__loses_nothing(void **stat
     qd_kv_close(kv);
 }
 
+static int use_memory(void **state)
+{
+    (void)state;
+    is_in_memory = true;
+    return 0;
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-    const struct CMUnitTest tests[] = {
-        TEST(test_put__then_get__gives_value_and_revision),
-        TEST(test_put__other_revision_than_expected__conflicts),
-        TEST(test_put__bad_names__are_refused),
-        TEST(test_visit__prefix__gives_keys_of_the_bucket_in_order),
-        TEST(test_watch__changes__are_told_in_order),
+#define CONTRACT                                                                                                       \
+    TEST(test_put__then_get__gives_value_and_revision), TEST(test_put__other_revision_than_expected__conflicts),       \
+        TEST(test_put__bad_names__are_refused), TEST(test_visit__prefix__gives_keys_of_the_bucket_in_order),           \
+        TEST(test_watch__changes__are_told_in_order), TEST(test_get__value_larger_than_buffer__says_so),               \
+        TEST(test_put__compare_and_set_by_many_threads__loses_nothing)
+    const struct CMUnitTest lmdb[] = {
+        CONTRACT,
+        TEST(test_open__again__has_what_was_put),
+        TEST(test_put__long_key__is_bounded),
         TEST(test_put__past_max_bytes__is_refused_and_removing_helps),
-        TEST(test_get__value_larger_than_buffer__says_so),
-        TEST(test_put__compare_and_set_by_many_threads__loses_nothing),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest memory[] = {CONTRACT};
+    int failed = cmocka_run_group_tests(lmdb, NULL, NULL);
+    return failed + cmocka_run_group_tests(memory, use_memory, NULL);
 }
