@@ -316,7 +316,7 @@ typedef struct qe_wasm_custom {
 } qe_wasm_custom;
 typedef struct qe_wasm_info qe_wasm_info; /* free with qe_wasm_info_free */
 /* Validates a core module (`features`: WebAssembly 2.0 and SIMD as Wasmtime is configured: no threads, no memory64, no
- * exceptions, no GC, no component). The bytes are borrowed. Errors: QE_ESYNTAX with offset and wasmparser's message. */
+ * exceptions, no GC, no references to objects of the host, no component). The bytes are borrowed. Errors: QE_ESYNTAX with offset and wasmparser's message. */
 int qe_wasm_inspect(const uint8_t *bytes, size_t len, qe_wasm_info **out, qe_error *err);
 void qe_wasm_info_free(qe_wasm_info *info);
 size_t qe_wasm_imports(const qe_wasm_info *info, const qe_wasm_item **items);
@@ -326,8 +326,8 @@ typedef struct qe_wasm_shape {
     uint32_t functions, tables, globals, data_segments;
     bool has_start;
     /* Ends by itself: no loop, no recursion (cycles in the call graph), no indirect call, in what exports and start
-     * reach. Then longest_path bounds the instructions of one call of any of these, the host's functions taken for 64
-     * each and bulk memory and table instructions for 2^20; saturates. */
+     * reach. Then longest_path bounds one call of any of these, in units of about a nanosecond at worst (cost.rs): a
+     * simple instruction is 1, a read of memory 32, a host function 64, bulk memory 2^20. Saturates. */
     bool is_bounded;
     uint64_t longest_path;
 } qe_wasm_shape;

@@ -15,6 +15,7 @@ use crate::error::{Failure, QE_ESYNTAX, QeError, Result, guard, guard_or};
 use crate::ffi;
 
 mod calls;
+mod cost;
 
 /// Beyond this many a module is refused: no function needs them, and each costs memory.
 const MAX_ITEMS: usize = 100_000;
@@ -324,7 +325,8 @@ fn check_header(bytes: &[u8]) -> Result<()> {
 
 fn inspect(bytes: &[u8]) -> Result<QeWasmInfo> {
     check_header(bytes)?;
-    let mut validator = Validator::new_with_features(WasmFeatures::WASM2);
+    // WebAssembly 2.0 without references to the host's objects: Wasmtime is built without a collector for them.
+    let mut validator = Validator::new_with_features(WasmFeatures::WASM2.difference(WasmFeatures::GC_TYPES));
     let mut inspector = Inspector::new();
     let mut allocations = FuncValidatorAllocations::default();
     for payload in Parser::new(0).parse_all(bytes) {

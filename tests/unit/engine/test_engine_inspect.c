@@ -44,7 +44,7 @@ static void test_inspect__module__everything_named(void **state)
     const char *wat =
         "(module (import \"env\" \"get_score\" (func (param i64) (result f64))) (import \"env\" \"m\" (memory 2))"
         "(table 3 7 funcref) (global (mut i32) (i32.const 1)) (data (i32.const 0) \"x\")"
-        "(func $f (param i64 f32 v128 externref) (result f64 i32) (f64.const 1) (i32.const 2))"
+        "(func $f (param i64 f32 v128 funcref) (result f64 i32) (f64.const 1) (i32.const 2))"
         "(func $s) (start $s) (@custom \"note\" \"hello\")"
         "(export \"filter\" (func $f)) (export \"score\" (func 0)) (export \"t\" (table 0)) (export \"memory\" (memory "
         "0)))";
@@ -107,7 +107,13 @@ static void test_shape__calls__longest_path(void **state)
     (void)state;
     /* nop, end */
     assert_int_equal(shape_of("(module (func (export \"f\") nop))").longest_path, 2);
-    assert_int_equal(shape_of("(module (func $g nop) (func (export \"f\") (call $g) (call $g)))").longest_path, 3 + 4);
+    assert_int_equal(shape_of("(module (func $g nop) (func (export \"f\") (call $g) (call $g)))").longest_path,
+                     4 + 4 + 1 + 2 * 2);
+    /* A constant, a read, another, a division, a drop, the end. */
+    assert_int_equal(shape_of("(module (memory 1) (func (export \"f\")"
+                              " (drop (i32.div_u (i32.load (i32.const 0)) (i32.const 3)))))")
+                         .longest_path,
+                     1 + 32 + 1 + 12 + 1 + 1);
     /* Doubling sixty-nine times saturates, and is found in no time. */
     n += (size_t)snprintf(wat, sizeof wat, "(module (func $f0 nop)");
     for (int i = 1; i < 70; i++)
@@ -134,6 +140,8 @@ static void test_inspect__refused__offset_and_reason(void **state)
     assert_int_equal(inspect("(module (memory 1 1 shared))", &info, &err), QE_ESYNTAX);
     assert_int_equal(inspect("(module (tag))", &info, &err), QE_ESYNTAX);
     assert_int_equal(inspect("(module (type (struct)))", &info, &err), QE_ESYNTAX);
+    assert_int_equal(inspect("(module (func (param externref)))", &info, &err), QE_ESYNTAX);
+    assert_int_equal(inspect("(module (table 1 externref))", &info, &err), QE_ESYNTAX);
     assert_qe_failed(inspect("(component)", &info, &err), &err, QE_ESYNTAX,
                      "a WebAssembly component, where a core module is needed");
     assert_int_equal(inspect("(module (func (result i32)))", &info, &err), QE_ESYNTAX);

@@ -7,10 +7,11 @@
 
 use wasmparser::{FunctionBody, Operator};
 
-/// What a call of the host is taken for.
+use super::cost;
+
+/// What a call of the host is taken for: one that answers from what it has at hand. Whoever relies on the sum knows which
+/// imports are such.
 const IMPORT_COST: u64 = 64;
-/// Instructions that touch as much memory as they are told to: the default memory limit of 16 MiB, 16 bytes at a time.
-const BULK_COST: u64 = 1 << 20;
 
 struct Function {
     cost: u64,
@@ -42,32 +43,19 @@ impl Graph {
         let first = self.callees.len();
         let mut function = Function { cost: 0, has_loop: false, calls_indirectly: false, callees: first..first };
         for operator in body.get_operators_reader()? {
-            function.cost += match operator? {
-                Operator::Loop { .. } => {
-                    function.has_loop = true;
-                    1
-                }
+            let operator = operator?;
+            function.cost += cost::of(&operator);
+            match operator {
+                Operator::Loop { .. } => function.has_loop = true,
                 Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                     self.callees.push(function_index);
-                    1
                 }
                 Operator::CallIndirect { .. }
                 | Operator::ReturnCallIndirect { .. }
                 | Operator::CallRef { .. }
-                | Operator::ReturnCallRef { .. } => {
-                    function.calls_indirectly = true;
-                    1
-                }
-                Operator::MemoryFill { .. }
-                | Operator::MemoryCopy { .. }
-                | Operator::MemoryInit { .. }
-                | Operator::MemoryGrow { .. }
-                | Operator::TableFill { .. }
-                | Operator::TableCopy { .. }
-                | Operator::TableInit { .. }
-                | Operator::TableGrow { .. } => BULK_COST,
-                _ => 1,
-            };
+                | Operator::ReturnCallRef { .. } => function.calls_indirectly = true,
+                _ => {}
+            }
         }
         function.callees.end = self.callees.len();
         self.functions.push(function);
