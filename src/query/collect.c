@@ -29,6 +29,13 @@ void qd_collect_nomem(qd_collection *c, size_t task)
     qd_run_fail(c->run, task, qd_fail_nomem(&err), &err);
 }
 
+void qd_collect_fill_constant(const qd_collection *c, size_t task, float *scores)
+{
+    float constant = qd_collect_plan(c, task)->constant;
+    for (size_t i = 0; i < QE_BLOCK_DOCS; i++)
+        scores[i] = constant;
+}
+
 /* ---- counting alone ---- */
 
 typedef struct counter {
@@ -40,10 +47,13 @@ static bool on_count(void *arg, size_t n, const uint32_t *docs, const float *sco
 {
     counter *k = arg;
     const qd_body *b = &k->c->run->body;
+    const qd_plan *plan = qd_collect_plan(k->c, k->task);
     size_t hits = n;
     (void)docs;
     for (size_t i = 0; b->has_min_score && scores && i < n; i++)
         hits -= scores[i] < b->min_score;
+    if (b->has_min_score && !scores && plan->is_constant && plan->constant < b->min_score)
+        hits = 0;
     bool is_enough = qd_collect_count(k->c, &k->c->found[k->task], hits);
     return !is_enough && !qd_run_should_stop(k->c->run, k->task);
 }

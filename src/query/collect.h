@@ -63,6 +63,8 @@ void qd_collect_count_only(qd_collection *c, size_t task);
 /* A finished run over a segment: a stop has its reason recorded or is no failure. */
 void qd_collect_end(qd_collection *c, size_t task, qd_status status, const qd_error *err);
 void qd_collect_nomem(qd_collection *c, size_t task);
+/* What all hits score, for blocks that come without scores: QE_BLOCK_DOCS times. */
+void qd_collect_fill_constant(const qd_collection *c, size_t task, float *scores);
 static inline const qd_plan *qd_collect_plan(const qd_collection *c, size_t task)
 {
     return &c->plans[c->run->tasks[task].target];

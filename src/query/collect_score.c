@@ -19,6 +19,7 @@ typedef struct best {
     bool is_constant, has_failed, is_enough;
     uint32_t seen; /* top: calls since the last look at the clock */
     float min_score;
+    float constant[QE_BLOCK_DOCS]; /* scores of a block that has none, when they are all the same */
 } best;
 
 /* The heap's root is the worst: least score, then the last document. */
@@ -88,6 +89,8 @@ static bool on_block(void *arg, size_t n, const uint32_t *docs, const float *sco
     best *b = arg;
     const qd_body *body = &b->c->run->body;
     size_t hits = n, i = 0;
+    if (!scores)
+        scores = b->constant;
     if (body->has_min_score)
         for (size_t j = 0; j < n; j++)
             hits -= scores[j] < b->min_score;
@@ -144,6 +147,8 @@ void qd_collect_by_score(qd_collection *c, size_t task)
     };
     if (b.k == 0)
         return;
+    if (plan->is_constant)
+        qd_collect_fill_constant(c, task, b.constant);
     bool counts_all = c->is_counting && c->count_limit == QD_TRACK_ALL;
     bool sees_all = counts_all || plan->is_constant || plan->has_functions || body->has_min_score;
     qd_status st = sees_all ? qd_weight_run(plan->weight, segment, on_block, &b, &err)

@@ -21,6 +21,7 @@ typedef struct sorter {
     uint32_t *heap; /* slots; the last in order is the root */
     size_t n;
     bool has_failed;
+    float constant[QE_BLOCK_DOCS]; /* scores of a block that has none: all the same, or 0 where nobody reads them */
 } sorter;
 
 static bool is_after(const sorter *s, uint32_t a, uint32_t b)
@@ -118,10 +119,12 @@ static bool on_block(void *arg, size_t n, const uint32_t *docs, const float *sco
     sorter *s = arg;
     const qd_body *b = &s->c->run->body;
     size_t hits = 0;
+    if (!scores)
+        scores = s->constant;
     for (size_t i = 0; i < s->sort->n; i++)
         qd_key_reader_ranks(&s->readers[i], n, docs, scores, s->block + i * QE_BLOCK_DOCS);
     for (size_t row = 0; row < n && !s->has_failed; row++) {
-        float score = scores ? scores[row] : 0;
+        float score = scores[row];
         if (b->has_min_score && score < b->min_score)
             continue;
         hits++;
@@ -195,6 +198,8 @@ void qd_collect_sorted(qd_collection *c, size_t task)
         .c = c, .f = &c->found[task], .sort = &c->sorts[t->target], .task = task, .k = c->k < max_doc ? c->k : max_doc};
     if (s.k == 0)
         return;
+    if (plan->is_constant)
+        qd_collect_fill_constant(c, task, s.constant);
     qd_status st = open_readers(&s, plan, t->segment, &err);
     if (st == QD_OK)
         st = qd_weight_run(plan->weight, t->segment, on_block, &s, &err);

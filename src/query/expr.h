@@ -33,6 +33,8 @@ typedef struct qd_expr_scorer {
 
 struct qd_expr {
     qd_expr_type type;
+    bool is_scored;  /* somebody reads the scores of its outcome */
+    bool needs_base; /* it reads those of the clause below, here or further down */
     float boost;
     const qd_use *use;
     qd_expr *child;

@@ -181,9 +181,11 @@ qd_status qd_plan_clause(qd_planner *pl, const qd_node *node, float boost, qd_cl
 
 /* ---- the plan ---- */
 
-/* Do all hits have one score? Then the first hits are the best ones. */
-static bool is_constant(const qd_node *node)
+/* Do all hits have one score? Then the first hits are the best ones, and nothing needs to be scored. */
+static bool is_constant(const qd_node *node, float *score)
 {
+    const qd_bool_node *b = &node->as.boolean;
+    *score = node->boost;
     switch (node->type) {
     case QD_NODE_MATCH_ALL:
     case QD_NODE_MATCH_NONE:
@@ -196,7 +198,9 @@ static bool is_constant(const qd_node *node)
     case QD_NODE_FUNCTION:
         return node->as.function.use->is_filter && !node->as.function.query;
     case QD_NODE_BOOL:
-        return node->as.boolean.n[QD_MUST] == 0 && node->as.boolean.n[QD_SHOULD] == 0;
+        if (b->n[QD_FILTER] + b->n[QD_MUST_NOT] > 0) /* an empty one is match_all */
+            *score = 0;
+        return b->n[QD_MUST] == 0 && b->n[QD_SHOULD] == 0;
     default:
         return false;
     }
@@ -208,9 +212,10 @@ qd_status qd_plan_init(qd_plan *plan, qd_run *run, size_t target, bool wants_sco
     qd_clause *clause = NULL;
     *plan = (qd_plan){
         .searcher = run->rq->targets[target].searcher,
-        .is_constant = is_constant(query),
         .has_functions = query->has_functions,
     };
+    plan->is_constant = is_constant(query, &plan->constant);
+    plan->wants_scores = wants_scores && !plan->is_constant;
     qd_planner pl = {
         .run = run,
         .target = target,
@@ -222,7 +227,7 @@ qd_status qd_plan_init(qd_plan *plan, qd_run *run, size_t target, bool wants_sco
     qd_status st = qd_plan_clause(&pl, query, 1.0f, &clause);
     if (st != QD_OK)
         return st;
-    plan->is_scored = wants_scores || pl.functions_need_scores;
+    plan->is_scored = plan->wants_scores || pl.functions_need_scores;
     return qd_weight_new(plan->searcher, clause, plan->is_scored, &plan->weight, err);
 }
 

@@ -15,8 +15,10 @@
 typedef struct qd_plan {
     const qd_searcher *searcher;
     qd_weight *weight;
-    bool is_scored;   /* the weight gives scores */
-    bool is_constant; /* all hits have the same score */
+    bool wants_scores; /* somebody reads the hits' scores, and they are not all the same */
+    bool is_scored;    /* the weight gives scores: wanted, or read by a function */
+    bool is_constant;  /* all hits have the same score: */
+    float constant;
     bool has_functions;
     qd_weight **filters; /* of function_score; owned, freed after `weight` */
     size_t n_filters, cap_filters;

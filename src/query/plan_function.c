@@ -10,41 +10,42 @@ static size_t max_size(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-typedef struct expr_facts {
-    size_t depth;
-    bool reads_base; /* the scores of the clause below end in the result */
-    bool functions_need_scores;
-} expr_facts;
-
 /* As deep as the query, which the parser bounds. */
-static expr_facts survey(const qd_expr *e)
+static size_t depth_of(const qd_expr *e)
 {
-    expr_facts f = {
-        .depth = 1, .reads_base = e->type == QD_EXPR_BASE, .functions_need_scores = e->use && e->use->needs_score};
-    size_t n = e->n_steps + (e->child != NULL) + (e->modes ? e->modes->n : 0);
-    for (size_t i = 0; i < n; i++) {
-        const qd_expr *below = NULL;
-        if (i < e->n_steps) {
-            below = e->steps[i];
-        } else if (e->child && i == e->n_steps) {
-            below = e->child;
-        } else {
-            const qd_expr_scorer *s = &e->scorers[i - e->n_steps - 1];
-            below = s->filter_expr;
-            f.functions_need_scores |= s->scorer->use && s->scorer->use->needs_score;
-        }
-        if (!below)
-            continue;
-        expr_facts inner = survey(below);
-        f.depth = max_size(f.depth, inner.depth + 1);
-        f.reads_base |= inner.reads_base;
-        f.functions_need_scores |= inner.functions_need_scores;
-    }
-    /* What puts another score in its place. */
-    if (e->type == QD_EXPR_SCRIPT_SCORE || e->type == QD_EXPR_CONSTANT ||
-        (e->modes && e->modes->n > 0 && e->modes->boost_mode == QD_BOOST_REPLACE))
-        f.reads_base = false;
-    return f;
+    size_t below = e->child ? depth_of(e->child) : 0;
+    for (size_t i = 0; i < e->n_steps; i++)
+        below = max_size(below, depth_of(e->steps[i]));
+    for (size_t i = 0; e->modes && i < e->modes->n; i++)
+        if (e->scorers[i].filter_expr)
+            below = max_size(below, depth_of(e->scorers[i].filter_expr));
+    return below + 1;
+}
+
+static bool any_needs_score(const qd_expr *e, bool is_run)
+{
+    bool needs = e->use && e->use->needs_score;
+    for (size_t i = 0; e->modes && is_run && i < e->modes->n; i++)
+        needs |= e->scorers[i].scorer->use && e->scorers[i].scorer->use->needs_score;
+    return needs;
+}
+
+/* Hands down whose scores are read, for a mask needs none, and sums up whether those of the clause below are. */
+static bool mark_scored(qd_expr *e, bool is_scored)
+{
+    bool replaces = e->modes && e->modes->n > 0 && e->modes->boost_mode == QD_BOOST_REPLACE;
+    bool is_combined = e->type == QD_EXPR_FUNCTION_SCORE && (is_scored || e->has_min_score) && !replaces;
+    e->is_scored = is_scored;
+    e->needs_base = e->type == QD_EXPR_BASE ? is_scored : e->type == QD_EXPR_FUNCTION && e->use->needs_score;
+    for (size_t i = 0; i < e->n_steps; i++)
+        e->needs_base |= mark_scored(e->steps[i], is_scored && (e->occurs[i] == QD_MUST || e->occurs[i] == QD_SHOULD));
+    if (e->child)
+        e->needs_base |= mark_scored(e->child, e->type != QD_EXPR_CONSTANT &&
+                                                   (is_combined || any_needs_score(e, is_scored || e->has_min_score)));
+    for (size_t i = 0; e->modes && i < e->modes->n; i++)
+        if (e->scorers[i].filter_expr)
+            e->needs_base |= mark_scored(e->scorers[i].filter_expr, false);
+    return e->needs_base;
 }
 
 qd_status qd_plan_join(qd_planner *pl, qd_planned *p, bool is_scored, qd_clause **out)
@@ -58,16 +59,15 @@ qd_status qd_plan_join(qd_planner *pl, qd_planned *p, bool is_scored, qd_clause 
         qd_clause_free(p->clause);
         return qd_plan_nomem(pl);
     }
-    expr_facts facts = survey(p->expr);
+    bool needs_scores = mark_scored(p->expr, is_scored && pl->plan->wants_scores);
     *node = (qd_block_node){
         .run = pl->run,
         .plan = pl->plan,
         .target = pl->target,
         .root = p->expr,
-        .depth = facts.depth,
+        .depth = depth_of(p->expr),
     };
-    pl->functions_need_scores |= facts.functions_need_scores;
-    bool needs_scores = facts.functions_need_scores || (is_scored && facts.reads_base);
+    pl->functions_need_scores |= needs_scores;
     return qd_plan_give(pl, qd_clause_blocks(p->clause, needs_scores, &qd_block_node_fns, node), 1.0f, out);
 }
 

@@ -73,27 +73,37 @@ bool qd_fail_score(qd_block_state *s, const qd_use *use, const qd_rows *r, uint3
 }
 
 /* One function as a clause. */
+static bool eval_filter(qd_block_state *s, const qd_expr *e, const qd_rows *r, qd_outcome *out)
+{
+    uint8_t *match = qd_scratch(s, 1);
+    float *scores = e->is_scored ? qd_scratch(s, sizeof *scores) : NULL;
+    if (!qd_run_use(s, e->use, r, NULL, match))
+        return false;
+    for (uint32_t i = 0; scores && i < r->n; i++)
+        scores[i] = e->boost;
+    *out = (qd_outcome){match, scores};
+    return true;
+}
+
 static bool eval_function(qd_block_state *s, const qd_expr *e, const qd_rows *r, qd_outcome *out)
 {
+    if (e->use->is_filter)
+        return eval_filter(s, e, r, out);
     float *scores = qd_scratch(s, sizeof *scores);
     uint8_t *match = qd_scratch(s, 1);
     size_t mark = s->scratch_used;
     double *results = qd_scratch(s, sizeof *results);
     if (!qd_run_use(s, e->use, r, results, match))
         return false;
-    float boost = e->boost;
-    if (e->use->is_filter) {
-        for (uint32_t i = 0; i < r->n; i++) {
-            match[i] = (uint8_t)(match[i] & (results[i] != 0));
-            scores[i] = boost;
-        }
-    } else {
-        for (uint32_t i = 0; i < r->n; i++) {
-            scores[i] = match[i] ? (float)results[i] * boost : 0;
-            if (!(scores[i] <= FLT_MAX))
-                return qd_fail_score(s, e->use, r, i, results[i] * (double)boost);
-        }
+    float boost = e->boost, top = 0;
+    for (uint32_t i = 0; i < r->n; i++) {
+        scores[i] = match[i] ? (float)results[i] * boost : 0;
+        top = scores[i] > top ? scores[i] : top;
     }
+    /* Rare enough to look for afterwards. */
+    for (uint32_t i = 0; top > FLT_MAX && i < r->n; i++)
+        if (scores[i] > FLT_MAX)
+            return qd_fail_score(s, e->use, r, i, results[i] * (double)boost);
     s->scratch_used = mark;
     *out = (qd_outcome){match, scores};
     return true;
@@ -122,15 +132,17 @@ bool qd_eval(qd_block_state *s, const qd_expr *e, const qd_rows *r, qd_outcome *
 qd_subset qd_subset_of(qd_block_state *s, const qd_rows *r, const uint8_t *match, const float *base)
 {
     uint32_t *docs = qd_scratch(s, sizeof *docs);
-    float *scores = qd_scratch(s, sizeof *scores);
+    float *scores = base ? qd_scratch(s, sizeof *scores) : NULL;
     uint16_t *index = qd_scratch(s, sizeof *index);
     uint32_t n = 0;
     for (uint32_t i = 0; i < r->n; i++) {
-        docs[n] = r->docs[i];
-        scores[n] = base[i];
         index[n] = (uint16_t)i;
         n += match ? match[i] : 1;
     }
+    for (uint32_t i = 0; i < n; i++)
+        docs[i] = r->docs[index[i]];
+    for (uint32_t i = 0; base && i < n; i++)
+        scores[i] = base[index[i]];
     return (qd_subset){{n, docs, scores}, index};
 }
 
@@ -179,7 +191,18 @@ static void *open_state(void *arg, const qe_searcher *searcher, size_t segment, 
     return NULL;
 }
 
-/* Keeps the rows that match, in place. `scores` of the outcome may be the very array that is written. */
+static size_t compact_docs(const uint8_t *restrict match, size_t n, uint32_t *restrict docs)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        docs[kept] = docs[i];
+        kept += match[i];
+    }
+    return kept;
+}
+
+/* Keeps the rows that match, in place. `scores` of the outcome may be the very array that is written; NULL: nobody
+ * reads them. */
 static size_t keep_matches(const qd_outcome *o, size_t n, uint32_t *docs, float *scores)
 {
     size_t matches = 0;
@@ -187,10 +210,14 @@ static size_t keep_matches(const qd_outcome *o, size_t n, uint32_t *docs, float 
         for (size_t i = 0; i < n; i++)
             matches += o->match[i];
     if (!o->match || matches == n) {
-        if (o->scores != scores)
+        if (o->scores && o->scores != scores)
             memcpy(scores, o->scores, n * sizeof *scores);
         return n;
     }
+    if (matches == 0)
+        return 0;
+    if (!o->scores)
+        return compact_docs(o->match, n, docs);
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         docs[kept] = docs[i];
@@ -218,6 +245,8 @@ static size_t run_block(void *state, size_t n, uint32_t *docs, float *scores)
     s->scratch_used = 0;
     if (!qd_eval(s, s->node->root, &rows, &outcome))
         return stop_block(s);
+    if (!s->node->root->is_scored)
+        outcome.scores = NULL;
     return keep_matches(&outcome, n, docs, scores);
 }
 

@@ -28,13 +28,13 @@ typedef struct qd_block_state {
 typedef struct qd_rows {
     uint32_t n;
     const uint32_t *docs;
-    const float *base;
+    const float *base; /* NULL may be where the expression does not need it */
 } qd_rows;
 
 /* One per row, in scratch memory or the caller's. */
 typedef struct qd_outcome {
     const uint8_t *match; /* 1 or 0; NULL: every row */
-    const float *scores;  /* meaningless where there is no match */
+    const float *scores;  /* meaningless where there is no match; NULL may be where nobody reads them */
 } qd_outcome;
 
 /* False: the block must stop; the reason is recorded. */
@@ -46,7 +46,7 @@ qd_eval_fn qd_eval_bool, qd_eval_constant, qd_eval_script_score, qd_eval_functio
 
 /* Room for one item per row. Never NULL: the tree's depth was measured. */
 void *qd_scratch(qd_block_state *s, size_t item_size);
-/* Runs a function for the rows: results as doubles, valid 1 or 0. */
+/* Runs a function for the rows: results as doubles, valid 1 or 0. `out` NULL: a filter's results as a mask in valid. */
 bool qd_run_use(qd_block_state *s, const qd_use *use, const qd_rows *r, double *out, uint8_t *valid);
 /* Fails the query: the function's score for a row cannot stand. */
 bool qd_fail_score(qd_block_state *s, const qd_use *use, const qd_rows *r, uint32_t row, double score);
@@ -57,7 +57,7 @@ typedef struct qd_subset {
     qd_rows rows;
     uint16_t *index;
 } qd_subset;
-/* `match` NULL: all. `base`: the scores that the subset's rows carry. */
+/* `match` NULL: all. `base`: the scores that the subset's rows carry; may be NULL. */
 qd_subset qd_subset_of(qd_block_state *s, const qd_rows *r, const uint8_t *match, const float *base);
 
 #endif

@@ -6,25 +6,38 @@
 
 /* The rows that are still in, while the steps of a bool narrow them. */
 typedef struct survivors {
-    qd_subset set; /* its docs and scores are ours to compact */
-    double *sums;
-    uint16_t *matched; /* of the should clauses */
+    qd_subset set;     /* its docs and scores are ours to compact */
+    double *sums;      /* NULL: nobody reads the scores */
+    uint16_t *matched; /* of the should clauses; NULL: there are none */
 } survivors;
 
+/* Array by array: most need only the first two. */
 static void keep_survivors(survivors *v, const uint8_t *match, uint8_t wanted)
 {
     uint32_t *docs = (uint32_t *)v->set.rows.docs;
     float *base = (float *)v->set.rows.base;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < v->set.rows.n; i++) {
+    uint32_t n = 0, before = v->set.rows.n;
+    for (uint32_t i = 0; i < before; i++) {
         docs[n] = docs[i];
-        base[n] = base[i];
         v->set.index[n] = v->set.index[i];
-        v->sums[n] = v->sums[i];
-        v->matched[n] = v->matched[i];
         n += match[i] == wanted;
     }
     v->set.rows.n = n;
+    n = 0;
+    for (uint32_t i = 0; base && i < before; i++) {
+        base[n] = base[i];
+        n += match[i] == wanted;
+    }
+    n = 0;
+    for (uint32_t i = 0; v->sums && i < before; i++) {
+        v->sums[n] = v->sums[i];
+        n += match[i] == wanted;
+    }
+    n = 0;
+    for (uint32_t i = 0; v->matched && i < before; i++) {
+        v->matched[n] = v->matched[i];
+        n += match[i] == wanted;
+    }
 }
 
 /* Must and filter drop what does not match, must_not what does; must and should add scores. */
@@ -34,7 +47,7 @@ static bool run_step(qd_block_state *s, const qd_expr *step, qd_occur occur, sur
     if (!qd_eval(s, step, &v->set.rows, &o))
         return false;
     uint32_t n = v->set.rows.n;
-    if (occur == QD_MUST || occur == QD_SHOULD) {
+    if (v->sums && (occur == QD_MUST || occur == QD_SHOULD)) {
         for (uint32_t i = 0; i < n; i++)
             v->sums[i] += !o.match || o.match[i] ? (double)o.scores[i] : 0;
     }
@@ -67,19 +80,20 @@ static const qd_expr *only_function(const qd_expr *e, qd_occur *occur, bool *has
     return only;
 }
 
-static bool eval_one(qd_block_state *s, const qd_expr *step, qd_occur occur, bool has_base, const qd_rows *r,
-                     qd_outcome *out)
+static bool eval_one(qd_block_state *s, const qd_expr *e, const qd_expr *step, qd_occur occur, bool has_base,
+                     const qd_rows *r, qd_outcome *out)
 {
-    uint8_t *match = qd_scratch(s, 1);
-    float *scores = qd_scratch(s, sizeof *scores);
+    uint8_t *match = occur == QD_MUST_NOT ? qd_scratch(s, 1) : NULL;
+    float *scores = e->is_scored ? qd_scratch(s, sizeof *scores) : NULL;
     qd_outcome o;
     if (!qd_eval(s, step, r, &o))
         return false;
-    uint8_t flip = occur == QD_MUST_NOT;
-    for (uint32_t i = 0; i < r->n; i++)
-        match[i] = (uint8_t)((o.match ? o.match[i] : 1) ^ flip);
-    out->match = match;
+    for (uint32_t i = 0; match && i < r->n; i++)
+        match[i] = o.match ? o.match[i] ^ 1 : 0;
+    out->match = match ? match : o.match;
     out->scores = has_base ? r->base : scores;
+    if (!scores)
+        return true;
     if (occur == QD_MUST)
         out->scores = o.scores;
     if (occur == QD_MUST && has_base) {
@@ -92,21 +106,33 @@ static bool eval_one(qd_block_state *s, const qd_expr *step, qd_occur occur, boo
     return true;
 }
 
+static bool has_should(const qd_expr *e)
+{
+    for (size_t i = 0; i < e->n_steps; i++)
+        if (e->occurs[i] == QD_SHOULD)
+            return true;
+    return false;
+}
+
 bool qd_eval_bool(qd_block_state *s, const qd_expr *e, const qd_rows *r, qd_outcome *out)
 {
     qd_occur occur = QD_MUST;
     bool has_base;
     const qd_expr *only = only_function(e, &occur, &has_base);
     if (only)
-        return eval_one(s, only, occur, has_base, r, out);
+        return eval_one(s, e, only, occur, has_base, r, out);
     uint8_t *match = qd_scratch(s, 1);
-    float *scores = qd_scratch(s, sizeof *scores);
+    float *scores = e->is_scored ? qd_scratch(s, sizeof *scores) : NULL;
     size_t mark = s->scratch_used;
-    survivors v = {.set = qd_subset_of(s, r, NULL, r->base)};
-    v.sums = qd_scratch(s, sizeof *v.sums);
-    v.matched = qd_scratch(s, sizeof *v.matched);
-    memset(v.sums, 0, r->n * sizeof *v.sums);
-    memset(v.matched, 0, r->n * sizeof *v.matched);
+    survivors v = {.set = qd_subset_of(s, r, NULL, e->needs_base ? r->base : NULL)};
+    if (scores) {
+        v.sums = qd_scratch(s, sizeof *v.sums);
+        memset(v.sums, 0, r->n * sizeof *v.sums);
+    }
+    if (has_should(e)) {
+        v.matched = qd_scratch(s, sizeof *v.matched);
+        memset(v.matched, 0, r->n * sizeof *v.matched);
+    }
     for (size_t i = 0; i < e->n_steps && v.set.rows.n > 0; i++) {
         size_t level = s->scratch_used;
         if (!run_step(s, e->steps[i], e->occurs[i], &v))
@@ -115,10 +141,10 @@ bool qd_eval_bool(qd_block_state *s, const qd_expr *e, const qd_rows *r, qd_outc
     }
     memset(match, 0, r->n);
     for (uint32_t i = 0; i < v.set.rows.n; i++) {
-        if (v.matched[i] < e->minimum_should_match)
-            continue;
-        match[v.set.index[i]] = 1;
-        scores[v.set.index[i]] = (float)v.sums[i];
+        bool is_in = (v.matched ? v.matched[i] : 0) >= e->minimum_should_match;
+        match[v.set.index[i]] = is_in;
+        if (scores)
+            scores[v.set.index[i]] = (float)v.sums[i];
     }
     s->scratch_used = mark;
     *out = (qd_outcome){match, scores};
@@ -127,10 +153,10 @@ bool qd_eval_bool(qd_block_state *s, const qd_expr *e, const qd_rows *r, qd_outc
 
 bool qd_eval_constant(qd_block_state *s, const qd_expr *e, const qd_rows *r, qd_outcome *out)
 {
-    float *scores = qd_scratch(s, sizeof *scores);
+    float *scores = e->is_scored ? qd_scratch(s, sizeof *scores) : NULL;
     if (!qd_eval(s, e->child, r, out))
         return false;
-    for (uint32_t i = 0; i < r->n; i++)
+    for (uint32_t i = 0; scores && i < r->n; i++)
         scores[i] = e->boost;
     out->scores = scores;
     return true;
@@ -165,6 +191,8 @@ bool qd_eval_script_score(qd_block_state *s, const qd_expr *e, const qd_rows *r,
     qd_outcome child;
     if (!qd_eval(s, e->child, r, &child))
         return false;
+    if (!child.scores) /* nobody reads them */
+        child.scores = r->base;
     if (!child.match) {
         qd_rows rows = {r->n, r->docs, child.scores};
         if (!score_rows(s, e, &rows, scores, match))

@@ -264,6 +264,9 @@ static bool score_rows(qd_block_state *s, const qd_expr *e, const qd_rows *r, fl
 
 bool qd_eval_function_score(qd_block_state *s, const qd_expr *e, const qd_rows *r, qd_outcome *out)
 {
+    /* Functions that only score are not asked where nobody reads scores, as in OpenSearch. */
+    if (!e->is_scored && !e->has_min_score)
+        return qd_eval(s, e->child, r, out);
     float *scores = qd_scratch(s, sizeof *scores);
     uint8_t *match = qd_scratch(s, 1);
     size_t mark = s->scratch_used;
@@ -271,6 +274,8 @@ bool qd_eval_function_score(qd_block_state *s, const qd_expr *e, const qd_rows *
     qd_outcome child;
     if (!qd_eval(s, e->child, r, &child))
         return false;
+    if (!child.scores) /* they are replaced */
+        child.scores = r->base;
     if (!child.match) {
         qd_rows rows = {r->n, r->docs, child.scores};
         if (!score_rows(s, e, &rows, scores))

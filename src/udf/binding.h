@@ -48,7 +48,8 @@ void qd_runner_close(qd_runner *r);
 /* Runs rows [0, n), n <= QD_BLOCK_DOCS. `scores` (may be NULL) are the rows' scores before. `out[i]` is the result as a
  * double (a filter: 0 or 1; i64 results are converted), `valid[i]` 0 where it is missing. A score that is NaN, infinite
  * or negative is an error as in OpenSearch. Errors name function, version, document id and reason, unless the binding
- * skips or defaults; QD_EUDF_TIMEOUT, QD_ECANCELED always fail. */
+ * skips or defaults; QD_EUDF_TIMEOUT, QD_ECANCELED always fail. `out` NULL, filters only: valid[i] is 1 where there is
+ * a result and it is not 0. */
 qd_status qd_runner_run(qd_runner *r, uint32_t n, const float *scores, double *out, uint8_t *valid, qd_error *err);
 uint64_t qd_runner_host_calls(const qd_runner *r);
 

@@ -131,6 +131,14 @@ static void read_results(const qd_runner *r, uint32_t first, uint32_t end, doubl
     }
 }
 
+/* A filter's results as a mask. */
+static void read_mask(const qd_runner *r, uint32_t first, uint32_t end, uint8_t *restrict mask)
+{
+    const int32_t *results = qd_instance_results(r->instance);
+    for (uint32_t p = first; p < end; p++)
+        mask[p] = results[p] != 0;
+}
+
 static bool is_score(double v)
 {
     return v >= 0 && v <= FLT_MAX; /* NaN is neither */
@@ -157,6 +165,10 @@ static qd_status take_results(qd_runner *r, uint32_t first, uint32_t end, double
 {
     if (first >= end)
         return QD_OK;
+    if (!out) {
+        read_mask(r, first, end, valid);
+        return QD_OK;
+    }
     read_results(r, first, end, out);
     memset(valid + first, 1, end - first);
     if (r->b->udf->manifest->kind != QD_KIND_SCORE || are_scores(out + first, end - first))
@@ -176,22 +188,30 @@ static qd_status take_results(qd_runner *r, uint32_t first, uint32_t end, double
     return QD_OK;
 }
 
-/* From positions to rows, in place (a row is never before its position); then what failed and is to have a default. */
-static void spread_results(const qd_runner *r, double *out, uint8_t *valid)
+/* From positions to rows; then what failed and is to have a default. */
+static void spread_results(qd_runner *r, double *out, uint8_t *valid)
 {
-    uint32_t p = r->n_positions;
-    for (uint32_t row = r->n; r->is_compacted && row-- > 0;) {
-        bool was_called = p > 0 && r->rows[p - 1] == row;
-        p -= was_called;
-        out[row] = was_called ? out[p] : 0;
-        valid[row] = was_called ? valid[p] : 0;
+    if (r->is_compacted && out) {
+        memcpy(r->scratch.f64, out, r->n_positions * sizeof *out);
+        memset(out, 0, r->n * sizeof *out);
+        for (uint32_t p = 0; p < r->n_positions; p++)
+            out[r->rows[p]] = r->scratch.f64[p];
     }
-    for (uint32_t row = 0; r->has_bad_rows && row < r->n; row++) {
+    if (r->is_compacted) {
+        memcpy(r->valid, valid, r->n_positions);
+        memset(valid, 0, r->n);
+        for (uint32_t p = 0; p < r->n_positions; p++)
+            valid[r->rows[p]] = r->valid[p];
+    }
+    /* Rows that were left out of the positions have no result by now. */
+    bool is_done = !r->has_bad_rows || (r->is_compacted && r->n_errors == 0);
+    for (uint32_t row = 0; !is_done && row < r->n; row++) {
         if (r->state[row] == QD_ROW_RUN)
             continue;
         bool has_default = r->state[row] == QD_ROW_FAILED && r->b->on_error == QD_ON_ERROR_DEFAULT;
-        out[row] = has_default ? r->b->default_result : 0;
-        valid[row] = has_default;
+        valid[row] = out ? has_default : has_default && r->b->default_result != 0;
+        if (out)
+            out[row] = has_default ? r->b->default_result : 0;
     }
 }
 

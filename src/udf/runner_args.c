@@ -126,6 +126,29 @@ static bool narrow_integers(int32_t *restrict to, const int64_t *restrict from, 
     return lost == 0;
 }
 
+/* These bits where there is no value. */
+static void fill_wide(void *column, const uint8_t *restrict valid, uint32_t n, uint64_t bits)
+{
+    uint64_t *restrict to = column;
+    for (uint32_t i = 0; i < n; i++)
+        to[i] = valid[i] ? to[i] : bits;
+}
+
+static void fill_narrow(void *column, const uint8_t *restrict valid, uint32_t n, uint64_t bits)
+{
+    uint32_t *restrict to = column, half;
+    memcpy(&half, &bits, sizeof half);
+    for (uint32_t i = 0; i < n; i++)
+        to[i] = valid[i] ? to[i] : half;
+}
+
+/* Rows that were to run and have no value are missing; QD_ROW_MISSING is 1. */
+static void mark_missing(uint8_t *restrict state, const uint8_t *restrict valid, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        state[i] = (uint8_t)(state[i] | ((valid[i] ^ 1) & (state[i] == QD_ROW_RUN)));
+}
+
 /* Value by value: the score as an integer, fields without a block, and values of another type than declared. */
 static qd_status fill_by_value(qd_runner *r, size_t arg, void *column, qd_error *err)
 {
@@ -213,19 +236,39 @@ static bool fetch_block(qd_runner *r, size_t arg, void *column, bool *all_valid)
     return has_block && fits;
 }
 
+/* Many documents may lack a value: the two ways that need no look at the single one are loops without branches. */
+static qd_status fill_gaps(qd_runner *r, size_t arg, void *column, qd_error *err)
+{
+    const qd_arg *a = &r->b->args[arg];
+    qd_value v = a->fallback.constant;
+    qd_status st = QD_OK;
+    if (a->fallback.kind == QD_REF_CONSTANT && qd_param_convert(a->param->type, v, &v)) {
+        qd_wasm_valtype type = r->signature->params[arg];
+        uint64_t bits = 0;
+        put(&bits, type, 0, v);
+        (qd_wasm_valtype_bytes(type) == sizeof bits ? fill_wide : fill_narrow)(column, r->valid, r->n, bits);
+        return QD_OK;
+    }
+    if (a->fallback.kind == QD_REF_NONE && !a->param->required) {
+        mark_missing(r->state, r->valid, r->n);
+        r->has_bad_rows = true;
+        return QD_OK;
+    }
+    for (uint32_t row = 0; row < r->n && st == QD_OK; row++)
+        if (!r->valid[row])
+            st = fill_lacking(r, arg, row, column, err);
+    return st;
+}
+
 static qd_status fill_field(qd_runner *r, size_t arg, void *column, qd_error *err)
 {
     qd_runner_arg *ra = &r->args[arg];
-    qd_status st = QD_OK;
     bool all_valid = false;
     if (ra->seen == QD_NULL && !ra->has_no_block && !observe(r, ra, &ra->seen))
         memset(r->valid, 0, r->n);
     else if (!fetch_block(r, arg, column, &all_valid))
         return fill_by_value(r, arg, column, err);
-    for (uint32_t row = 0; !all_valid && row < r->n && st == QD_OK; row++)
-        if (!r->valid[row])
-            st = fill_lacking(r, arg, row, column, err);
-    return st;
+    return all_valid ? QD_OK : fill_gaps(r, arg, column, err);
 }
 
 static void compact_column(const qd_runner *r, void *column, size_t bytes)
@@ -253,9 +296,10 @@ qd_status qd_runner_fill(qd_runner *r, qd_error *err)
         return st;
     r->is_compacted = true;
     r->n_positions = 0;
-    for (uint32_t row = 0; row < r->n; row++)
-        if (r->state[row] == QD_ROW_RUN)
-            r->rows[r->n_positions++] = row;
+    for (uint32_t row = 0; row < r->n; row++) {
+        r->rows[r->n_positions] = row;
+        r->n_positions += r->state[row] == QD_ROW_RUN;
+    }
     for (size_t i = 0; i < r->b->n_args; i++)
         if (r->b->varying >> i & 1)
             compact_column(r, qd_instance_column(r->instance, (uint32_t)i),

@@ -11,9 +11,9 @@
 #include "udf/binding_impl.h"
 
 typedef enum qd_row_state {
-    QD_ROW_RUN,     /* to be called for, or was */
-    QD_ROW_MISSING, /* lacks an argument: no result */
-    QD_ROW_FAILED,  /* an error that the binding skips or defaults */
+    QD_ROW_RUN = 0,     /* to be called for, or was */
+    QD_ROW_MISSING = 1, /* lacks an argument: no result */
+    QD_ROW_FAILED,      /* an error that the binding skips or defaults */
 } qd_row_state;
 
 typedef struct qd_runner_arg {

@@ -72,10 +72,36 @@ impl<'a> Gather<'a> {
         }
     }
 
+    /// The documents `0..end`, which all score the constant.
+    pub fn extend_all(&mut self, end: DocId) {
+        let Some(alive) = self.alive else {
+            let mut next = 0;
+            while next < end {
+                let n = ((end - next) as usize).min(BLOCK_DOCS - self.n);
+                self.docs[self.n..self.n + n].iter_mut().zip(next..).for_each(|(to, doc)| *to = doc);
+                self.added(n);
+                next += n as DocId;
+            }
+            return;
+        };
+        for doc in 0..end {
+            // Without a branch: which documents are deleted cannot be foretold.
+            self.docs[self.n] = doc;
+            self.n += usize::from(alive.is_alive(doc));
+            if self.n == BLOCK_DOCS {
+                self.flush();
+            }
+        }
+    }
+
     /// Room for these documents is known to be there.
     fn append(&mut self, docs: &[DocId]) {
         self.docs[self.n..self.n + docs.len()].copy_from_slice(docs);
-        self.n += docs.len();
+        self.added(docs.len());
+    }
+
+    fn added(&mut self, n: usize) {
+        self.n += n;
         if self.n == BLOCK_DOCS {
             self.flush();
         }

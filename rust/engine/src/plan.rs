@@ -57,7 +57,7 @@ impl Plan {
             _ => Gather::new(reader, constant, sink),
         };
         match self {
-            Plan::All => (0..reader.max_doc()).for_each(|doc| out.push(doc, constant)),
+            Plan::All => out.extend_all(reader.max_doc()),
             Plan::Terms(terms) => terms.drive(reader, &mut out)?,
             Plan::Other { weight, scores: true } => weight.for_each(reader, &mut |doc, score| out.push(doc, score))?,
             Plan::Other { weight, .. } => weight.for_each_no_score(reader, &mut |docs| out.extend(docs))?,
@@ -220,6 +220,13 @@ impl<'a> Builder<'a> {
             && minimum_should_match <= usize::from(*occur == Occur::Should)
         {
             return self.build(clauses.remove(0).1, boost, scores);
+        }
+        // A filter alone: its plan knows shorter ways than an intersection of one.
+        if let [(Occur::Filter, _)] = clauses.as_slice()
+            && minimum_should_match == 0
+        {
+            let inner = self.build(clauses.remove(0).1, 1.0, false)?;
+            return Ok(self.constant(inner, 0.0, scores));
         }
         if minimum_should_match <= 1 && clauses.iter().all(|(occur, q)| *occur == Occur::Should && is_term(q)) {
             return self.any_term(clauses, boost, scores);
