@@ -41,6 +41,7 @@ typedef enum qd_status {
     QD_EUDF_MEMORY = -29,     /* linear memory, table or stack limit */
     QD_EUDF_DEPENDED = -30,   /* still needed by another function */
     QD_EUDF_SIGNATURE = -31,  /* a signature is wrong, or missing where the policy asks for one */
+    QD_EUDF_QUARANTINED = -32, /* queries may not use it: it failed too often */
 
     QD_EINDEX_NOTFOUND = -40, /* no such index */
     QD_EINDEX_EXISTS = -41,   /* an index of that name exists */

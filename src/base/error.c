@@ -41,6 +41,7 @@ static const qd_status_info TABLE[] = {
     ROW(QD_EUDF_MEMORY, 500, "MEMORY_LIMIT", "script_exception"),
     ROW(QD_EUDF_DEPENDED, 409, "UDF_IN_USE", "resource_in_use_exception"),
     ROW(QD_EUDF_SIGNATURE, 403, "SIGNATURE_INVALID", "security_exception"),
+    ROW(QD_EUDF_QUARANTINED, 503, "UDF_QUARANTINED", "script_exception"),
 
     ROW(QD_EINDEX_NOTFOUND, 404, "INDEX_NOT_FOUND", "index_not_found_exception"),
     ROW(QD_EINDEX_EXISTS, 400, "INDEX_ALREADY_EXISTS", "resource_already_exists_exception"),

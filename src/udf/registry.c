@@ -83,6 +83,16 @@ size_t qd_registry_count(qd_registry *r)
     return n;
 }
 
+qd_stats_keeper *qd_registry_stats(const qd_registry *r)
+{
+    return r->options.stats;
+}
+
+qd_quarantine *qd_registry_quarantine(const qd_registry *r)
+{
+    return r->options.quarantine;
+}
+
 /* ---- registering ---- */
 
 /* A registration's manifest, checked as far as that goes without the module's content, and the module's hash. */
@@ -172,11 +182,26 @@ static qd_status show(qd_registry *r, qd_udf_version *v, qd_udf *u, qd_error *er
     return st;
 }
 
+qd_status qd_registry_attach_stats(const qd_registry *r, qd_udf *u, qd_error *err)
+{
+    qd_udf_stats *kept = NULL;
+    if (!r->options.stats)
+        return QD_OK;
+    qd_status st = qd_stats_keeper_get(r->options.stats, u->manifest->name, u->manifest->version, &kept, err);
+    if (st != QD_OK)
+        return st;
+    qd_udf_stats_unref(u->stats);
+    u->stats = kept;
+    return QD_OK;
+}
+
 /* Stores, then shows. Called with write_mutex, so that nobody else changes what look_up sees. */
 static qd_status keep(qd_registry *r, const qd_registration *reg, qd_udf *u, qd_udf **existing, qd_error *err)
 {
     const qd_manifest *m = u->manifest;
     qd_status st = look_up(r, m, u->hash, existing, err);
+    if (st == QD_OK && !*existing)
+        st = qd_registry_attach_stats(r, u, err);
     if (st != QD_OK || *existing)
         return st;
     qd_udf_version *v = qd_udf_version_new(m->version, u->hash, u->wasm_size, u->registered_at_ms, m->json, u);
@@ -232,11 +257,26 @@ static bool is_hash_used(const qd_registry *r, const char *hash)
     return false;
 }
 
-/* Forgets one version: entry, table, then bytes and alias. Called with write_mutex; `f` may be gone afterwards. */
+/* What is known about a version beside its entry. It goes first: a later function of that name and version would come
+ * into what is left of it. */
+static qd_status forget(qd_registry *r, qd_str name, qd_str version, qd_error *err)
+{
+    qd_status st = QD_OK;
+    if (r->options.stats)
+        st = qd_stats_keeper_remove(r->options.stats, name, version, err);
+    if (st == QD_OK && r->options.quarantine)
+        st = qd_quarantine_reinstate(r->options.quarantine, name, version, NULL, err);
+    return st;
+}
+
+/* Forgets one version: statistics, entry, table, then bytes and alias. Called with write_mutex; `f` may be gone
+ * afterwards. */
 static qd_status remove_version(qd_registry *r, qd_str name, qd_udf_function *f, qd_udf_version *v, qd_error *err)
 {
     bool was_active = f->active == v, is_last = f->n_versions == 1;
-    qd_status st = qd_registry_store_remove_entry(r, name, v->version, err);
+    qd_status st = forget(r, name, qd_str_of(v->version), err);
+    if (st == QD_OK)
+        st = qd_registry_store_remove_entry(r, name, v->version, err);
     if (st != QD_OK)
         return st;
     pthread_rwlock_wrlock(&r->table_lock);

@@ -13,6 +13,8 @@
 
 #include "store/kv.h"
 #include "udf/manifest.h"
+#include "udf/quarantine.h"
+#include "udf/stats_keeper.h"
 
 typedef struct qd_registry qd_registry;
 
@@ -20,12 +22,14 @@ typedef struct qd_registry_options {
     size_t max_module_bytes; /* 10 MiB */
     uint32_t max_functions;  /* versions in all; 10,000 */
     qd_wasm_limits limits;   /* what a manifest may not exceed */
+    qd_stats_keeper *stats;    /* kept until close; NULL: what functions do is counted, and forgotten with them */
+    qd_quarantine *quarantine; /* kept until close; NULL: none */
 } qd_registry_options;
 /* clang-format off */
-#define QD_REGISTRY_OPTIONS_INIT {10u << 20, 10000, {256u << 20, QD_WASM_MAX_TABLE_ELEMENTS, 10000, 1u << 20}}
+#define QD_REGISTRY_OPTIONS_INIT {10u << 20, 10000, {256u << 20, QD_WASM_MAX_TABLE_ELEMENTS, 10000, 1u << 20}, NULL, NULL}
 /* clang-format on */
 
-/* One registered version. Everything is immutable but the counters. Reference counted: a version in use lives until its
+/* One registered version. Everything is immutable but the statistics. Reference counted: a version in use lives until its
  * last query ended. */
 typedef struct qd_udf {
     atomic_uint refs;
@@ -36,8 +40,7 @@ typedef struct qd_udf {
     char hash[65];
     uint64_t wasm_size;
     int64_t registered_at_ms;
-    atomic_uint_fast64_t calls, errors, total_ns; /* documents, failures, time */
-    atomic_int_fast64_t last_used_ms;
+    qd_udf_stats *stats; /* a reference; those of the keeper once it is registered */
 } qd_udf;
 void qd_udf_ref(qd_udf *u);
 void qd_udf_unref(qd_udf *u);
@@ -78,5 +81,8 @@ qd_status qd_registry_list(qd_registry *r, const qd_udf_filter *f, qd_json *w, q
 qd_status qd_registry_describe(qd_registry *r, qd_str name, qd_str version, qd_json *w, qd_error *err);
 qd_status qd_registry_versions(qd_registry *r, qd_str name, qd_json *w, qd_error *err);
 size_t qd_registry_count(qd_registry *r);
+/* What the options gave; NULL: none. Borrowed. */
+qd_stats_keeper *qd_registry_stats(const qd_registry *r);
+qd_quarantine *qd_registry_quarantine(const qd_registry *r);
 
 #endif

@@ -181,7 +181,7 @@ static void write_version(qd_json *w, const qd_udf_version *v)
     qd_json_kv_z(w, "hash", v->hash);
     write_time(w, "registered_at", v->registered_at_ms);
     write_time(w, "updated_at", v->registered_at_ms);
-    write_time(w, "last_used_at", v->udf ? atomic_load_explicit(&v->udf->last_used_ms, memory_order_relaxed) : 0);
+    write_time(w, "last_used_at", v->udf ? qd_udf_stats_last_used_ms(v->udf->stats) : 0);
     qd_json_kv_z(w, "status", v->udf ? "active" : "failed");
     if (v->udf)
         qd_json_kv_z(w, "tier", "optimized");

@@ -163,6 +163,8 @@ static void revive(loader *l, qd_udf_version *v, const char *label)
     if (st == QD_OK)
         st = qd_udf_build(l->r->engine, &l->r->options, m, (const uint8_t *)wasm.p, wasm.n, v->registered_at_ms,
                           &v->udf, &v->failure);
+    if (st == QD_OK && (st = qd_registry_attach_stats(l->r, v->udf, &v->failure)) != QD_OK)
+        qd_udf_unref(QD_TAKE(v->udf));
     v->failure.code = st;
     if (st != QD_OK)
         tell(l, "cannot use the stored function", label, v->failure.message);

@@ -61,6 +61,9 @@ void qd_udf_function_insert(qd_udf_function *f, qd_udf_version *v);
 /* Takes a version out, without freeing it. When it was the active one, the highest of the rest is. */
 void qd_udf_function_take(qd_udf_function *f, qd_udf_version *v);
 
+/* Has a function that was just built count where its version's statistics are kept. Errors: QD_EIO. */
+qd_status qd_registry_attach_stats(const qd_registry *r, qd_udf *u, qd_error *err);
+
 /* ---- the store ---- */
 
 /* Module first, then the entry, then (when `f` is NULL: the function is new) the alias. Errors: QD_EIO, QD_ELIMIT. */

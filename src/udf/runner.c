@@ -14,22 +14,28 @@
 
 /* ---- failures ---- */
 
+qd_str qd_runner_row_id(const qd_runner *r, uint32_t row, char place[QD_ROW_PLACE_SIZE])
+{
+    qd_str id;
+    if (r->docs->id(r->docs->arg, row, &id))
+        return id;
+    int n = snprintf(place, QD_ROW_PLACE_SIZE, "#%u", row);
+    return (qd_str){place, (size_t)n};
+}
+
 qd_status qd_runner_fail_row(qd_runner *r, uint32_t row, qd_error *why, qd_error *err)
 {
-    char place[24];
-    qd_str id;
-    r->n_errors++;
+    char place[QD_ROW_PLACE_SIZE];
     bool is_final = why->code == QD_EUDF_TIMEOUT || why->code == QD_ECANCELED || why->code == QD_ENOMEM ||
                     why->code == QD_EINTERNAL;
     if (r->b->on_error != QD_ON_ERROR_FAIL && !is_final) {
         r->state[row] = QD_ROW_FAILED;
         r->has_bad_rows = true;
+        qd_runner_count_forgiven(r, why, row);
         return QD_OK;
     }
-    if (!r->docs->id(r->docs->arg, row, &id)) {
-        int n = snprintf(place, sizeof place, "#%u", row);
-        id = (qd_str){place, (size_t)n};
-    }
+    qd_str id = qd_runner_row_id(r, row, place);
+    qd_runner_count_failure(r, why, &id);
     qd_error_set_function(why, r->b->udf->label, &id);
     if (err)
         *err = *why;
@@ -43,6 +49,8 @@ static void drop_instance(qd_runner *r)
     if (!r->instance)
         return;
     r->host_calls += qd_instance_host_calls(r->instance);
+    r->string_bytes += qd_instance_string_bytes(r->instance);
+    qd_udf_stats_instance_down(r->b->udf->stats);
     qd_instance_release(r->instance);
     r->instance = NULL;
 }
@@ -52,13 +60,17 @@ static qd_status need_instance(qd_runner *r, qd_error *err)
     const qd_binding *b = r->b;
     if (r->instance)
         return QD_OK;
-    qd_status st = qd_instance_acquire(b->udf->program, b->varying, &r->call, &r->instance, err);
+    qd_error why = QD_ERROR_INIT;
+    qd_status st = qd_instance_acquire(b->udf->program, b->varying, &r->call, &r->instance, &why);
     if (st != QD_OK) {
         r->instance = NULL;
-        r->n_errors++;
-        qd_error_set_function(err, b->udf->label, NULL);
+        qd_runner_count_failure(r, &why, NULL);
+        qd_error_set_function(&why, b->udf->label, NULL);
+        if (err)
+            *err = why;
         return st;
     }
+    qd_udf_stats_instance_up(b->udf->stats);
     if (b->udf->manifest->abi != QD_ABI_TYPED)
         return QD_OK;
     for (size_t i = 0; i < b->n_args; i++)
@@ -107,6 +119,15 @@ static void restore_columns(qd_runner *r, uint32_t first, uint32_t end)
 static uint32_t row_of(const qd_runner *r, uint32_t position)
 {
     return r->is_compacted ? r->rows[position] : position;
+}
+
+bool qd_runner_current_row(const qd_runner *r, uint32_t *row)
+{
+    uint32_t position;
+    if (!r->instance || !qd_instance_current_row(r->instance, &position) || position >= r->n_positions)
+        return false;
+    *row = row_of(r, position);
+    return true;
 }
 
 static void read_results(const qd_runner *r, uint32_t first, uint32_t end, double *out)
@@ -278,16 +299,6 @@ static qd_status run_typed_shape(qd_runner *r, double *out, uint8_t *valid, qd_e
     return st == QD_OK ? run_span(r, 0, r->n_positions, out, valid, err) : st;
 }
 
-static void count(const qd_runner *r, int64_t ns)
-{
-    qd_udf *u = r->b->udf;
-    atomic_fetch_add_explicit(&u->calls, r->n_called, memory_order_relaxed);
-    if (r->n_errors)
-        atomic_fetch_add_explicit(&u->errors, r->n_errors, memory_order_relaxed);
-    atomic_fetch_add_explicit(&u->total_ns, (uint64_t)ns, memory_order_relaxed);
-    atomic_store_explicit(&u->last_used_ms, qd_clock_wall_ms(), memory_order_relaxed);
-}
-
 qd_status qd_runner_run(qd_runner *r, uint32_t n, const float *scores, double *out, uint8_t *valid, qd_error *err)
 {
     int64_t start = qd_clock_mono_ns();
@@ -296,13 +307,13 @@ qd_status qd_runner_run(qd_runner *r, uint32_t n, const float *scores, double *o
     r->n = r->n_positions = n;
     r->scores = r->call.scores = scores;
     r->is_compacted = r->is_stashed = r->has_bad_rows = false;
-    r->n_called = r->n_errors = 0;
+    r->n_called = 0;
     memset(r->state, QD_ROW_RUN, n);
     qd_status st = r->b->udf->manifest->abi == QD_ABI_TYPED ? run_typed_shape(r, out, valid, err)
                                                             : run_row_shape(r, out, valid, err);
     if (st == QD_OK)
         spread_results(r, out, valid);
-    count(r, qd_clock_mono_ns() - start);
+    qd_runner_count_block(r, qd_clock_mono_ns() - start);
     return st;
 }
 
@@ -349,12 +360,14 @@ qd_status qd_runner_open(const qd_binding *b, const qd_doc_source *docs, const q
     }
     r->b = b;
     r->docs = docs;
+    r->log = control->log;
+    r->log_arg = control->log_arg;
     r->signature = qd_wasm_program_signature(b->udf->program);
     r->call = (qd_call){.docs = docs,
                         .param = get_param,
                         .param_arg = r,
-                        .log = control->log,
-                        .log_arg = control->log_arg,
+                        .log = qd_runner_log,
+                        .log_arg = r,
                         .deadline_ns = control->deadline_ns,
                         .canceled = control->canceled};
     for (size_t i = 0; i < b->n_args && st == QD_OK; i++) {

@@ -50,9 +50,10 @@ qd_status qd_udf_build(qd_wasm_engine *e, const qd_registry_options *options, qd
     atomic_init(&u->refs, 1);
     u->manifest = m;
     u->wasm_size = n;
+    u->stats = qd_udf_stats_new(m->name, m->version);
     u->registered_at_ms = registered_at_ms;
     snprintf(u->label, sizeof u->label, "%.*s@%.*s", QD_STR_FMT(m->name), QD_STR_FMT(m->version));
-    qd_status st = check_limits(m, &options->limits, err);
+    qd_status st = u->stats ? check_limits(m, &options->limits, err) : qd_fail_nomem(err);
     if (st == QD_OK && !qd_hash_sha256_hex(wasm, n, u->hash))
         st = qd_fail(err, QD_EINTERNAL, "the module's hash could not be computed");
     if (st == QD_OK)
@@ -77,6 +78,7 @@ void qd_udf_unref(qd_udf *u)
         return;
     qd_wasm_program_unref(u->program);
     qd_wasm_module_unref(u->module);
+    qd_udf_stats_unref(u->stats);
     qd_manifest_free(u->manifest);
     free(u);
 }

@@ -171,8 +171,10 @@ int32_t qd_host_write_string(qd_instance *i, uint32_t at, uint32_t length_at, qd
     if (!p)
         return QD_HOST_BAD_BUFFER;
     bool fits = needed <= capacity;
-    if (fits && needed > 0)
+    if (fits && needed > 0) {
         memcpy(p, value.p, needed);
+        i->string_bytes += needed;
+    }
     memcpy(length, &needed, sizeof needed); /* last: a length inside the buffer holds what the guest expects of it */
     return fits ? QD_HOST_OK : QD_HOST_BAD_BUFFER;
 }

@@ -315,6 +315,19 @@ uint64_t qd_instance_host_calls(const qd_instance *i)
     return i->host_calls;
 }
 
+uint64_t qd_instance_string_bytes(const qd_instance *i)
+{
+    return i->string_bytes;
+}
+
+bool qd_instance_current_row(const qd_instance *i, uint32_t *row)
+{
+    if (!i->cols || i->runs == 0)
+        return false;
+    *row = qd_instance_row(i);
+    return true;
+}
+
 /* ---- running ---------------------------------------------------------------------------------------------------- */
 
 static qd_status fail_at_row(qd_instance *i, qd_run_failure *failure, qd_status rc)

@@ -85,7 +85,7 @@ struct qd_instance {
     uint64_t memory_first_bytes; /* after instantiation */
 
     uint64_t runs, context_base;
-    uint64_t host_calls;
+    uint64_t host_calls, string_bytes;
     qd_stop stop;
     char stop_text[160]; /* with QD_STOP_HOST */
     /* Where the last tick of the epoch clock met the guest, and how many have met it there. */

@@ -35,6 +35,7 @@ static void test_table__every_code__has_its_own_row(void **state)
                                       QD_EUDF_TIMEOUT,
                                       QD_EUDF_MEMORY,
                                       QD_EUDF_DEPENDED,
+                                      QD_EUDF_QUARANTINED,
                                       QD_EINDEX_NOTFOUND,
                                       QD_EINDEX_EXISTS,
                                       QD_EMAPPING,
@@ -70,7 +71,8 @@ static void test_table__codes_of_the_functions_api__have_their_http_status(void 
                     {QD_EUDF_FULL, 503, "REGISTRY_FULL"},
                     {QD_EUDF_FAILED, 500, "EXECUTION_FAILED"},
                     {QD_EUDF_TIMEOUT, 504, "TIMEOUT"},
-                    {QD_EUDF_MEMORY, 500, "MEMORY_LIMIT"}};
+                    {QD_EUDF_MEMORY, 500, "MEMORY_LIMIT"},
+                    {QD_EUDF_QUARANTINED, 503, "UDF_QUARANTINED"}};
     for (size_t i = 0; i < sizeof EXPECTED / sizeof *EXPECTED; i++) {
         const qd_status_info *info = qd_status_describe(EXPECTED[i].code);
         assert_int_equal(info->http_status, EXPECTED[i].http);

@@ -147,8 +147,10 @@ static qd_status run(call *c)
     assert_status_ok(qd_runner_open(b, &docs, &control, &r, &c->err), &c->err);
     memset(c->valid, 0xee, sizeof c->valid);
     qd_status st = qd_runner_run(r, c->n, c->without_scores ? NULL : scores, c->out, c->valid, &c->err);
-    c->calls = atomic_load(&u->calls);
-    c->errors = atomic_load(&u->errors);
+    qd_stats_summary stats;
+    assert_status_ok(qd_udf_stats_read(u->stats, &stats, &c->err), &c->err);
+    c->calls = stats.calls;
+    c->errors = stats.errors;
     c->value_calls = fake.value_calls;
     if (st == QD_OK) {
         static double again[QD_BLOCK_DOCS];
