@@ -32,15 +32,15 @@ qd_status qd_api_udf_register(qd_request *rq, qd_error *err)
 {
     qd_upload upload = {0};
     qd_udf *u = NULL;
-    bool existed = false;
+    qd_registered result = {0};
     qd_status status = qd_upload_read(rq, rq->api->max_module_bytes, false, &upload, err);
     if (status == QD_OK) {
-        qd_registration reg = {upload.manifest, upload.wasm, upload.wasm_size};
-        status = qd_registry_register(rq->api->registry, &reg, &u, &existed, err);
+        qd_registration reg = {.manifest = upload.manifest, .wasm = upload.wasm, .wasm_size = upload.wasm_size};
+        status = qd_registry_register(rq->api->registry, &reg, &u, &result, err);
     }
     if (status == QD_OK) {
         write_registered(&rq->json, u);
-        rq->http_status = existed ? 200 : 201;
+        rq->http_status = result.existed ? 200 : 201;
         qd_udf_unref(u);
     }
     qd_upload_deinit(&upload);
@@ -89,7 +89,7 @@ qd_status qd_api_udf_delete(qd_request *rq, qd_error *err)
 {
     size_t removed = 0;
     qd_str name = qd_request_arg(rq, 0), version = version_of(rq);
-    qd_status status = qd_registry_remove(rq->api->registry, name, version, &removed, err);
+    qd_status status = qd_registry_remove(rq->api->registry, name, version, NULL, &removed, err);
     if (status != QD_OK)
         return status;
     const char *message = version.n
@@ -139,7 +139,7 @@ static qd_status prepare(const qd_request *rq, bool with_test, qd_upload *upload
     qd_status status = qd_upload_read(rq, rq->api->max_module_bytes, with_test, upload, err);
     if (status != QD_OK)
         return status;
-    qd_registration reg = {upload->manifest, upload->wasm, upload->wasm_size};
+    qd_registration reg = {.manifest = upload->manifest, .wasm = upload->wasm, .wasm_size = upload->wasm_size};
     return qd_registry_prepare(rq->api->registry, &reg, u, err);
 }
 

@@ -145,7 +145,7 @@ qd_status qd_database_register_udf(qd_database *db, const char *manifest, size_t
     json_t *json = NULL;
     uint8_t *binary = NULL;
     qd_udf *udf = NULL;
-    bool existed = false;
+    qd_registered result;
     qd_status st = qd_json_parse((qd_str){manifest, manifest_len}, &json, err);
     qd_registration reg = {.wasm = module, .wasm_size = module_len};
     if (st == QD_OK && !is_binary(module, module_len)) {
@@ -154,7 +154,7 @@ qd_status qd_database_register_udf(qd_database *db, const char *manifest, size_t
     }
     if (st == QD_OK) {
         reg.manifest = json;
-        st = qd_registry_register(db->registry, &reg, &udf, &existed, err);
+        st = qd_registry_register(db->registry, &reg, &udf, &result, err);
     }
     qd_udf_unref(udf);
     free(binary);
@@ -183,5 +183,5 @@ qd_status qd_database_test_udf(qd_database *db, const char *name, const char *ve
 
 qd_status qd_database_remove_udf(qd_database *db, const char *name, const char *version, qd_error *err)
 {
-    return qd_registry_remove(db->registry, qd_str_of(name), qd_str_of(version), NULL, err);
+    return qd_registry_remove(db->registry, qd_str_of(name), qd_str_of(version), NULL, NULL, err);
 }

@@ -215,7 +215,8 @@ static qd_status keep(qd_registry *r, const qd_registration *reg, qd_udf *u, qd_
     return st;
 }
 
-qd_status qd_registry_register(qd_registry *r, const qd_registration *reg, qd_udf **out, bool *existed, qd_error *err)
+qd_status qd_registry_register(qd_registry *r, const qd_registration *reg, qd_udf **out, qd_registered *result,
+                               qd_error *err)
 {
     qd_manifest *m = NULL;
     qd_udf *built = NULL, *existing = NULL;
@@ -233,7 +234,7 @@ qd_status qd_registry_register(qd_registry *r, const qd_registration *reg, qd_ud
         }
     }
     if (st == QD_OK) {
-        *existed = existing != NULL;
+        *result = (qd_registered){.existed = existing != NULL, .is_active = true};
         *out = existing ? QD_TAKE(existing) : QD_TAKE(built);
     }
     qd_udf_unref(built);
@@ -295,8 +296,10 @@ static qd_status remove_version(qd_registry *r, qd_str name, qd_udf_function *f,
     return st;
 }
 
-qd_status qd_registry_remove(qd_registry *r, qd_str name, qd_str version, size_t *removed, qd_error *err)
+qd_status qd_registry_remove(qd_registry *r, qd_str name, qd_str version, const qd_actor *who, size_t *removed,
+                             qd_error *err)
 {
+    (void)who;
     size_t n = 0;
     qd_status st = QD_OK;
     pthread_mutex_lock(&r->write_mutex);

@@ -91,12 +91,12 @@ void fixture_function(fixture *f, const char *manifest, const char *wat)
     uint8_t *bytes = NULL;
     size_t n = 0;
     qd_udf *u = NULL;
-    bool existed;
+    qd_registered result;
     if (!json_object_get(json, "version"))
         json_object_set_new(json, "version", json_string("1.0.0"));
     assert_status_ok(qd_wasm_from_wat(qd_str_of(wat), &bytes, &n, &err), &err);
-    qd_registration reg = {json, bytes, n};
-    assert_status_ok(qd_registry_register(f->registry, &reg, &u, &existed, &err), &err);
+    qd_registration reg = {.manifest = json, .wasm = bytes, .wasm_size = n};
+    assert_status_ok(qd_registry_register(f->registry, &reg, &u, &result, &err), &err);
     qd_udf_unref(u);
     free(bytes);
     json_decref(json);

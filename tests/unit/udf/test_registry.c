@@ -87,9 +87,12 @@ static qd_status register_json(json_t *manifest, int number, bool *existed, qd_e
     make_wat(number, wat);
     uint8_t *bytes = wat_bytes(wat, &reg.wasm_size);
     reg.wasm = bytes;
-    qd_status st = qd_registry_register(registry, &reg, &u, existed, err);
-    if (st == QD_OK)
+    qd_registered result;
+    qd_status st = qd_registry_register(registry, &reg, &u, &result, err);
+    if (st == QD_OK) {
         assert_non_null(u);
+        *existed = result.existed;
+    }
     qd_udf_unref(u);
     free(bytes);
     return st;
@@ -191,8 +194,8 @@ static size_t remove_ok(const char *name, const char *version)
 {
     qd_error err = QD_ERROR_INIT;
     size_t removed = 0;
-    assert_status_ok(qd_registry_remove(registry, qd_str_of(name), version ? qd_str_of(version) : NONE, &removed, &err),
-                     &err);
+    assert_status_ok(
+        qd_registry_remove(registry, qd_str_of(name), version ? qd_str_of(version) : NONE, NULL, &removed, &err), &err);
     return removed;
 }
 
@@ -241,7 +244,7 @@ static void test_remove__all_versions__counts_them(void **state)
     register_ok("f", "2.0.0", 2);
     assert_int_equal(remove_ok("f", NULL), 2);
     assert_int_equal(keys_with(""), 0);
-    assert_failed_with(qd_registry_remove(registry, QD_STR("f"), NONE, NULL, &err), &err, QD_EUDF_NOTFOUND,
+    assert_failed_with(qd_registry_remove(registry, QD_STR("f"), NONE, NULL, NULL, &err), &err, QD_EUDF_NOTFOUND,
                        "no function 'f' is registered");
     reopen();
     assert_int_equal(qd_registry_count(registry), 0);
@@ -328,18 +331,19 @@ static void test_register__limits__are_kept(void **state)
     qd_udf *u = NULL;
     uint8_t big[61] = {0};
     json_t *manifest = json_of("{\"name\":\"f\",\"version\":\"1.0.0\"}");
-    qd_registration reg = {manifest, big, sizeof big};
-    assert_failed_with(qd_registry_register(registry, &reg, &u, &existed, &err), &err, QD_ETOOLARGE,
+    qd_registration reg = {.manifest = manifest, .wasm = big, .wasm_size = sizeof big};
+    qd_registered result;
+    assert_failed_with(qd_registry_register(registry, &reg, &u, &result, &err), &err, QD_ETOOLARGE,
                        "the module has 61 bytes; at most 60 are accepted");
     reg.wasm_size = 0;
-    assert_failed_with(qd_registry_register(registry, &reg, &u, &existed, &err), &err, QD_EUDF_WASM,
+    assert_failed_with(qd_registry_register(registry, &reg, &u, &result, &err), &err, QD_EUDF_WASM,
                        "the module is empty");
     options.max_functions = 3;
     close_all();
     open_all(&options);
     json_object_set_new(manifest, "version", json_string("3.0.0"));
     reg.wasm_size = 60;
-    assert_int_equal(qd_registry_register(registry, &reg, &u, &existed, &err), QD_EUDF_WASM);
+    assert_int_equal(qd_registry_register(registry, &reg, &u, &result, &err), QD_EUDF_WASM);
     assert_non_null(strstr(err.message, "function 'f@3.0.0': "));
     assert_int_equal(keys_with("entry/"), 2);
     json_decref(manifest);
@@ -388,7 +392,7 @@ static void test_register__manifest_in_module__is_the_base(void **state)
     char wat[160];
     uint8_t wasm[1024];
     size_t n;
-    bool existed = true;
+    qd_registered result;
     qd_udf *u = NULL;
     make_wat(1, wat);
     uint8_t *bytes = wat_bytes(wat, &n);
@@ -397,8 +401,8 @@ static void test_register__manifest_in_module__is_the_base(void **state)
     size_t with = add_section(wasm, n, "quidditch.manifest",
                               "{\"name\":\"inner\",\"version\":\"1.0.0\",\"author\":\"in\",\"kind\":\"transform\"}");
     json_t *manifest = json_of("{\"author\":\"out\"}");
-    qd_registration reg = {manifest, wasm, with};
-    assert_status_ok(qd_registry_register(registry, &reg, &u, &existed, &err), &err);
+    qd_registration reg = {.manifest = manifest, .wasm = wasm, .wasm_size = with};
+    assert_status_ok(qd_registry_register(registry, &reg, &u, &result, &err), &err);
     assert_string_equal(u->label, "inner@1.0.0");
     assert_int_equal(u->manifest->kind, QD_KIND_TRANSFORM);
     assert_str_equal(u->manifest->author, "out");
@@ -406,7 +410,7 @@ static void test_register__manifest_in_module__is_the_base(void **state)
     reopen();
     assert_string_equal(label_of("inner", NULL), "inner@1.0.0");
     reg.wasm_size = add_section(wasm, n, "quidditch.manifest", "{\"name\":");
-    assert_int_equal(qd_registry_register(registry, &reg, &u, &existed, &err), QD_EUDF_PARAMS);
+    assert_int_equal(qd_registry_register(registry, &reg, &u, &result, &err), QD_EUDF_PARAMS);
     assert_non_null(strstr(err.message, "the module's section 'quidditch.manifest': malformed JSON"));
     json_decref(manifest);
 }
@@ -565,7 +569,7 @@ static void *register_and_remove(void *arg)
             register_json(manifest, number, &existed, &err) != QD_OK || !existed)
             return arg;
         json_decref(manifest);
-        if (i % 2 && qd_registry_remove(registry, QD_STR("f"), qd_str_of(version), NULL, &err) != QD_OK)
+        if (i % 2 && qd_registry_remove(registry, QD_STR("f"), qd_str_of(version), NULL, NULL, &err) != QD_OK)
             return arg;
         qd_udf *u = NULL;
         (void)qd_registry_get(registry, QD_STR("f"), NONE, &u, NULL);
