@@ -24,31 +24,24 @@
 #include "base/hash.h"
 #include "store/kv.h"
 #include "udf/manifest.h"
-<<<<<<< src/udf/registry.h
-#include "udf/trust.h"
-=======
 #include "udf/quarantine.h"
 #include "udf/stats_keeper.h"
->>>>>>> /tmp/stats/tree/src/udf/registry.h
+#include "udf/trust.h"
 
 typedef struct qd_registry qd_registry;
 struct qd_audit;
-struct qd_quarantine;
-struct qd_stats_keeper;
-struct qd_udf_stats;
 
 typedef struct qd_registry_options {
     size_t max_module_bytes; /* 10 MiB */
     uint32_t max_functions;  /* versions in all; 10,000 */
     qd_wasm_limits limits;   /* what a manifest may not exceed */
-<<<<<<< src/udf/registry.h
     size_t max_code_bytes;   /* compiled code of all loaded functions; 512 MiB */
     const char *node_name;   /* in qd_registry_status; kept */
     /* All kept until close; each may be NULL: nothing checked, written, counted. */
     const qd_trust *trust;
     struct qd_audit *audit;
-    struct qd_stats_keeper *stats;
-    struct qd_quarantine *quarantine;
+    qd_stats_keeper *stats; /* NULL: what functions do is counted, and forgotten with their code */
+    qd_quarantine *quarantine;
 } qd_registry_options;
 /* clang-format off */
 #define QD_REGISTRY_OPTIONS_INIT {10u << 20, 10000, {256u << 20, QD_WASM_MAX_TABLE_ELEMENTS, 10000, 1u << 20}, \
@@ -57,17 +50,6 @@ typedef struct qd_registry_options {
 
 /* One registered version, loaded. Immutable, reference counted: it lives until its last query ended, whatever becomes
  * of the version. */
-=======
-    qd_stats_keeper *stats;    /* kept until close; NULL: what functions do is counted, and forgotten with them */
-    qd_quarantine *quarantine; /* kept until close; NULL: none */
-} qd_registry_options;
-/* clang-format off */
-#define QD_REGISTRY_OPTIONS_INIT {10u << 20, 10000, {256u << 20, QD_WASM_MAX_TABLE_ELEMENTS, 10000, 1u << 20}, NULL, NULL}
-/* clang-format on */
-
-/* One registered version. Everything is immutable but the statistics. Reference counted: a version in use lives until its
- * last query ended. */
->>>>>>> /tmp/stats/tree/src/udf/registry.h
 typedef struct qd_udf {
     atomic_uint refs;
     qd_manifest *manifest;
@@ -77,13 +59,7 @@ typedef struct qd_udf {
     char hash[65];
     uint64_t wasm_size;
     int64_t registered_at_ms;
-<<<<<<< src/udf/registry.h
-    struct qd_udf_stats *stats;                   /* NULL: nothing is counted; a reference */
-    atomic_uint_fast64_t calls, errors, total_ns; /* documents, failures, time */
-    atomic_int_fast64_t last_used_ms;
-=======
     qd_udf_stats *stats; /* a reference; those of the keeper once it is registered */
->>>>>>> /tmp/stats/tree/src/udf/registry.h
 } qd_udf;
 void qd_udf_ref(qd_udf *u);
 void qd_udf_unref(qd_udf *u);
@@ -187,7 +163,7 @@ qd_status qd_registry_wasm(qd_registry *r, qd_str name, qd_str version, qd_buf *
 qd_status qd_registry_resolve(qd_registry *r, qd_str name, qd_str version, char resolved[QD_VERSION_SIZE],
                               char hash[QD_SHA256_HEX_SIZE], qd_error *err);
 /* The statistics of a version, loaded or not. *out: a reference owned by caller, or NULL when nothing is counted. */
-qd_status qd_registry_stats(qd_registry *r, qd_str name, qd_str version, struct qd_udf_stats **out, qd_error *err);
+qd_status qd_registry_version_stats(qd_registry *r, qd_str name, qd_str version, qd_udf_stats **out, qd_error *err);
 size_t qd_registry_count(qd_registry *r);
 /* What the options gave; NULL: none. Borrowed. */
 qd_stats_keeper *qd_registry_stats(const qd_registry *r);
