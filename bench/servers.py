@@ -111,7 +111,9 @@ class Quidditch(Server):
                           self.program)
 
     def command(self):
-        return [self.program, "--data", self.home, "--port", "0"]
+        limits = ("register_per_minute", "delete_per_minute", "query_per_second", "stats_per_second")
+        unlimited = [part for key in limits for part in ("--set", "rate_limit.%s=0" % key)]
+        return [self.program, "--data", self.home, "--port", "0", *unlimited]
 
     @staticmethod
     def describe(root):

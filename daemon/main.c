@@ -81,6 +81,11 @@ static qd_status start_server(qd_config *c, qd_api *api, qd_server **out, qd_err
     o.idle_timeout_s = (unsigned)c->http_idle_timeout_s;
     o.max_body_bytes = (size_t)c->http_max_body_bytes;
     o.max_inflight_bytes = (size_t)c->http_max_inflight_bytes;
+    o.max_search_body_bytes = (size_t)c->http_max_search_body_bytes;
+    o.rate.most[QD_RATE_REGISTER] = (uint32_t)c->rate_register_per_minute;
+    o.rate.most[QD_RATE_DELETE] = (uint32_t)c->rate_delete_per_minute;
+    o.rate.most[QD_RATE_QUERY] = (uint32_t)c->rate_query_per_second;
+    o.rate.most[QD_RATE_STATS] = (uint32_t)c->rate_stats_per_second;
     o.search_threads = c->search_threads ? (unsigned)c->search_threads : processors();
     o.search_queue = (unsigned)c->search_queue;
     o.write_threads = (unsigned)c->write_threads;

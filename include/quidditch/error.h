@@ -29,19 +29,21 @@ typedef enum qd_status {
     QD_EUNSUPPORTED = -12, /* well-formed, but not something we do */
     QD_EMETHOD = -13,      /* the route exists, the HTTP method does not */
 
-    QD_EUDF_NOTFOUND = -20,   /* function name or version unknown */
-    QD_EUDF_EXISTS = -21,     /* that version holds other bytes or another manifest */
-    QD_EUDF_PARAMS = -22,     /* bad manifest, registration or call parameters */
-    QD_EUDF_WASM = -23,       /* not a module, not valid, missing export, wrong signature */
-    QD_EUDF_COMPILE = -24,    /* valid, but the compiler or the linker refuses it */
-    QD_EUDF_PERMISSION = -25, /* an import whose permission is not granted */
-    QD_EUDF_FULL = -26,       /* the registry's limit is reached */
-    QD_EUDF_FAILED = -27,     /* a call trapped or gave a bad result */
-    QD_EUDF_TIMEOUT = -28,    /* a call passed its deadline */
-    QD_EUDF_MEMORY = -29,     /* linear memory, table or stack limit */
-    QD_EUDF_DEPENDED = -30,   /* still needed by another function */
-    QD_EUDF_SIGNATURE = -31,  /* a signature is wrong, or missing where the policy asks for one */
+    QD_EUDF_NOTFOUND = -20,    /* function name or version unknown */
+    QD_EUDF_EXISTS = -21,      /* that version holds other bytes or another manifest */
+    QD_EUDF_PARAMS = -22,      /* bad manifest, registration or call parameters */
+    QD_EUDF_WASM = -23,        /* not a module, not valid, missing export, wrong signature */
+    QD_EUDF_COMPILE = -24,     /* valid, but the compiler or the linker refuses it */
+    QD_EUDF_PERMISSION = -25,  /* an import whose permission is not granted */
+    QD_EUDF_FULL = -26,        /* the registry's limit is reached */
+    QD_EUDF_FAILED = -27,      /* a call trapped or gave a bad result */
+    QD_EUDF_TIMEOUT = -28,     /* a call passed its deadline */
+    QD_EUDF_MEMORY = -29,      /* linear memory, table or stack limit */
+    QD_EUDF_DEPENDED = -30,    /* still needed by another function */
+    QD_EUDF_SIGNATURE = -31,   /* a signature is wrong, or missing where the policy asks for one */
     QD_EUDF_QUARANTINED = -32, /* queries may not use it: it failed too often */
+
+    QD_ERATE = -33, /* this client called too often: try again later */
 
     QD_EINDEX_NOTFOUND = -40, /* no such index */
     QD_EINDEX_EXISTS = -41,   /* an index of that name exists */

@@ -43,6 +43,8 @@ static const qd_status_info TABLE[] = {
     ROW(QD_EUDF_SIGNATURE, 403, "SIGNATURE_INVALID", "security_exception"),
     ROW(QD_EUDF_QUARANTINED, 503, "UDF_QUARANTINED", "script_exception"),
 
+    ROW(QD_ERATE, 429, "RATE_LIMITED", "rejected_execution_exception"),
+
     ROW(QD_EINDEX_NOTFOUND, 404, "INDEX_NOT_FOUND", "index_not_found_exception"),
     ROW(QD_EINDEX_EXISTS, 400, "INDEX_ALREADY_EXISTS", "resource_already_exists_exception"),
     ROW(QD_EMAPPING, 400, "MAPPING_ERROR", "mapper_parsing_exception"),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/exchange.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -21,6 +22,20 @@ static void hide_parameters(const char *uri)
         query[1] = '\0';
 }
 
+/* IPv4 as ::ffff:a.b.c.d. */
+static void find_remote(qd_exchange *x)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info ? info->client_addr : NULL;
+    uint8_t *bytes = x->rq.remote.bytes;
+    if (address && address->sa_family == AF_INET6) {
+        memcpy(bytes, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
+    } else if (address && address->sa_family == AF_INET) {
+        bytes[10] = bytes[11] = 0xFF;
+        memcpy(bytes + 12, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+    }
+}
+
 void *qd_exchange_open(void *cls, const char *uri, struct MHD_Connection *connection)
 {
     qd_exchange *x = calloc(1, sizeof *x);
@@ -37,6 +52,7 @@ void *qd_exchange_open(void *cls, const char *uri, struct MHD_Connection *connec
     }
     x->rq.target = qd_arena_str(x->rq.arena, qd_str_of(uri));
     hide_parameters(uri);
+    find_remote(x);
     return x;
 }
 
@@ -67,11 +83,30 @@ void qd_exchange_close(void *cls, struct MHD_Connection *connection, void **cont
 
 /* ---- answering --------------------------------------------------------------------------------------------------- */
 
+static void add_number(struct MHD_Response *response, const char *name, uint32_t value)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%u", value);
+    MHD_add_response_header(response, name, text);
+}
+
+static void add_rate_headers(const qd_rate_answer *a, struct MHD_Response *response)
+{
+    if (!a->is_limited)
+        return;
+    add_number(response, "X-RateLimit-Limit", a->limit);
+    add_number(response, "X-RateLimit-Remaining", a->remaining);
+    add_number(response, "X-RateLimit-Reset", a->reset_s);
+    if (a->is_refused)
+        add_number(response, "Retry-After", a->retry_after_s);
+}
+
 static void add_headers(const qd_exchange *x, struct MHD_Response *response)
 {
     MHD_add_response_header(response, "Content-Type", x->rq.answer_type);
     for (size_t i = 0; i < x->rq.n_headers; i++)
         MHD_add_response_header(response, x->rq.headers[i].name, x->rq.headers[i].value);
+    add_rate_headers(&x->rate, response);
     if (x->opaque_id)
         MHD_add_response_header(response, "X-Opaque-Id", x->opaque_id);
     if (atomic_load_explicit(&x->server->is_stopping, memory_order_relaxed))
@@ -263,9 +298,9 @@ static void collect(qd_exchange *x, const char *bytes, size_t n)
     const qd_server_options *o = &x->server->options;
     size_t before = x->body.cap;
     qd_buf_add(&x->body, bytes, n);
-    if (x->body.failed && x->body.n + n > o->max_body_bytes) {
-        qd_fail(&x->refusal, QD_ETOOLARGE, "the request body has more than %zu bytes, the limit (http.max_body_bytes)",
-                o->max_body_bytes);
+    if (x->body.failed && x->body.n + n > x->body.max) {
+        qd_fail(&x->refusal, QD_ETOOLARGE, "the request body has more than %zu bytes, the limit (%s)", x->body.max,
+                qd_exchange_limit_key(x));
     } else if (x->body.failed) {
         qd_fail_nomem(&x->refusal);
     } else {

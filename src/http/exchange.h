@@ -26,6 +26,7 @@ typedef struct qd_exchange {
     qd_error refusal;
     int refusal_http_status; /* 0: the error's own */
     const char *opaque_id;
+    qd_rate_answer rate;
     qd_watched watched;        /* as work */
     qd_watched *of_connection; /* NULL only when memory ran out */
 } qd_exchange;
@@ -35,6 +36,8 @@ typedef struct qd_exchange {
 qd_status qd_exchange_check(qd_exchange *x, const char *method, size_t *length);
 /* Makes it REFUSED, with the error in `refusal`; returns `status`. `http_status` 0: the error's own. */
 qd_status qd_exchange_refuse(qd_exchange *x, qd_status status, int http_status);
+/* The configuration key that bounds the body of this request. */
+const char *qd_exchange_limit_key(const qd_exchange *x);
 /* NULL when absent. */
 const char *qd_exchange_header(const qd_exchange *x, const char *name);
 

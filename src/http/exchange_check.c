@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <strings.h>
 
+#include "base/clock.h"
 #include "http/exchange.h"
 
 static qd_method parse_method(const char *name)
@@ -73,6 +74,19 @@ static qd_status check_content_type(qd_exchange *x)
     return qd_exchange_refuse(x, QD_EINVAL, 406);
 }
 
+/* A query of many megabytes is a mistake, and a tree of it takes a multiple in memory; a bulk body is read in a stream,
+ * an upload has a limit of its own. */
+static bool is_search(const qd_exchange *x)
+{
+    return x->rq.route->work == QD_WORK_SEARCH && x->rq.route->body == QD_BODY_JSON;
+}
+
+const char *qd_exchange_limit_key(const qd_exchange *x)
+{
+    return is_search(x) && x->body.max < x->server->options.max_body_bytes ? "http.max_search_body_bytes"
+                                                                           : "http.max_body_bytes";
+}
+
 /* *length: what Content-Length says; 0 also when the body is chunked or absent. */
 static qd_status check_length(qd_exchange *x, size_t *length, bool *has_body)
 {
@@ -84,11 +98,23 @@ static qd_status check_length(qd_exchange *x, size_t *length, bool *has_body)
     }
     *length = (size_t)announced;
     *has_body = announced > 0 || qd_exchange_header(x, "Transfer-Encoding");
-    if (*length <= x->server->options.max_body_bytes)
+    if (is_search(x) && x->server->options.max_search_body_bytes < x->body.max)
+        x->body.max = x->server->options.max_search_body_bytes;
+    if (*length <= x->body.max)
         return QD_OK;
-    qd_fail(&x->refusal, QD_ETOOLARGE, "the request body has %zu bytes; the limit is %zu (http.max_body_bytes)",
-            *length, x->server->options.max_body_bytes);
+    qd_fail(&x->refusal, QD_ETOOLARGE, "the request body has %zu bytes; the limit is %zu (%s)", *length, x->body.max,
+            qd_exchange_limit_key(x));
     return qd_exchange_refuse(x, QD_ETOOLARGE, 0);
+}
+
+static qd_status check_rate(qd_exchange *x)
+{
+    qd_rate_class class = x->rq.route->limit;
+    x->rate = qd_rate_limiter_take(x->server->limiter, class, &x->rq.remote, qd_clock_mono_ns());
+    if (!x->rate.is_refused)
+        return QD_OK;
+    return qd_fail(&x->refusal, QD_ERATE, "too many calls: %u a %s are let through per client (%s); try again in %u s",
+                   x->rate.limit, qd_rate_class_unit(class), qd_rate_class_key(class), x->rate.retry_after_s);
 }
 
 static void read_method(qd_exchange *x, const char *name)
@@ -124,6 +150,8 @@ qd_status qd_exchange_check(qd_exchange *x, const char *method, size_t *length)
         status = qd_request_bool(rq, "pretty", &rq->is_pretty, &x->refusal);
     if (status == QD_OK)
         status = qd_router_match(x->server->router, rq, &x->refusal);
+    if (status == QD_OK)
+        status = check_rate(x);
     if (status == QD_OK)
         status = qd_router_check_params(rq, &x->refusal);
     if (status != QD_OK)

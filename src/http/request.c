@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/request.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 #define MAX_ARENA_BYTES  ((size_t)16 << 20)
@@ -20,6 +21,16 @@ void qd_request_deinit(qd_request *rq)
     qd_buf_deinit(&rq->out);
     qd_arena_free(rq->arena);
     rq->arena = NULL;
+}
+
+const char *qd_remote_text(const qd_remote *remote, char out[QD_REMOTE_SIZE])
+{
+    struct in6_addr address;
+    memcpy(&address, remote->bytes, sizeof address);
+    bool is_ipv4 = IN6_IS_ADDR_V4MAPPED(&address);
+    if (!inet_ntop(is_ipv4 ? AF_INET : AF_INET6, remote->bytes + (is_ipv4 ? 12 : 0), out, QD_REMOTE_SIZE))
+        out[0] = '\0';
+    return out;
 }
 
 void qd_request_restart_answer(qd_request *rq)

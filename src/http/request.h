@@ -8,6 +8,7 @@
 #define QD_HTTP_REQUEST_H
 
 #include "base/json.h"
+#include "http/rate_limit.h"
 #include "http/uri.h"
 
 struct qd_api;
@@ -32,6 +33,7 @@ typedef struct qd_request {
     const struct qd_route *route;
     const qd_str *args[QD_URI_MAX_SEGMENTS]; /* what the route's {…} matched, in order */
     size_t n_args;
+    qd_remote remote;    /* who asks: the socket's other end, whatever a proxy may say */
     qd_str content_type; /* "" when absent */
     qd_str body;
     int64_t start_ns;       /* monotonic: when the request was complete */
@@ -56,6 +58,10 @@ void qd_request_deinit(qd_request *rq);
 void qd_request_restart_answer(qd_request *rq);
 /* Name static, value kept. Past QD_REQUEST_MAX_HEADERS it is dropped. */
 void qd_request_add_header(qd_request *rq, const char *name, const char *value);
+
+/* The remote address as text: "10.0.0.1", "2001:db8::1". */
+#define QD_REMOTE_SIZE 48
+const char *qd_remote_text(const qd_remote *remote, char out[QD_REMOTE_SIZE]);
 
 /* The i-th {…} of the route; "" when the route has fewer. */
 qd_str qd_request_arg(const qd_request *rq, size_t i);

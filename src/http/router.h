@@ -6,6 +6,7 @@
 #ifndef QD_HTTP_ROUTER_H
 #define QD_HTTP_ROUTER_H
 
+#include "http/rate_limit.h"
 #include "http/request.h"
 
 /* Which pool does the work; QD_WORK_INLINE is for what neither waits nor computes. */
@@ -26,6 +27,7 @@ typedef struct qd_route {
     const char *name;    /* its class in metrics */
     const char *params;  /* "refresh timeout": allowed beside the common ones */
     const char *summary; /* one sentence for the API's description */
+    qd_rate_class limit; /* how often a client may call it */
 } qd_route;
 
 typedef struct qd_router qd_router;

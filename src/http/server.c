@@ -126,6 +126,7 @@ static void free_parts(qd_server *s)
     for (size_t i = 0; i < QD_WORK_KINDS; i++)
         qd_pool_free(s->pools[i]);
     qd_watch_free(s->watch);
+    qd_rate_limiter_free(s->limiter);
     qd_router_free(s->router);
     qd_metrics_free(s->metrics);
     free(s);
@@ -136,6 +137,8 @@ static qd_status start_parts(qd_server *s, qd_error *err)
     const qd_server_options *o = &s->options;
     qd_status status = qd_router_new(QD_ROUTES, QD_ROUTES_COUNT, &s->router, err);
     if (status == QD_OK && !(s->metrics = qd_metrics_new(QD_ROUTES, QD_ROUTES_COUNT)))
+        status = qd_fail_nomem(err);
+    if (status == QD_OK && !(s->limiter = qd_rate_limiter_new(&o->rate)))
         status = qd_fail_nomem(err);
     if (status == QD_OK)
         status = qd_watch_new(&s->watch, err);

@@ -11,6 +11,7 @@
 #define QD_HTTP_SERVER_H
 
 #include "http/api.h"
+#include "http/rate_limit.h"
 
 typedef struct qd_server qd_server;
 
@@ -19,11 +20,18 @@ typedef struct qd_server_options {
     uint16_t port; /* 0: any free one */
     unsigned threads, max_connections, idle_timeout_s;
     size_t max_body_bytes, max_inflight_bytes;
+    size_t max_search_body_bytes; /* of routes that search and take JSON */
     unsigned search_threads, search_queue, write_threads, write_queue, admin_threads;
+    qd_rate_limits rate;
 } qd_server_options;
 #define QD_SERVER_OPTIONS_INIT                                                                                         \
     {                                                                                                                  \
-        "127.0.0.1", 9200, 2, 4096, 300, 100u << 20, 1u << 30, 2, 1000, 8, 1000, 2                                     \
+        "127.0.0.1", 9200, 2, 4096, 300, 100u << 20, 1u << 30, 10u << 20, 2, 1000, 8, 1000, 2,                         \
+        {                                                                                                              \
+            {                                                                                                          \
+                0, 10, 10, 1000, 100                                                                                   \
+            }                                                                                                          \
+        }                                                                                                              \
     }
 
 /* Listens and serves when it returns. `api` is kept until qd_server_stop. Errors: QD_EIO (cannot listen; says where

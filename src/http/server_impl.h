@@ -7,6 +7,7 @@
 #include <microhttpd.h>
 #include <stdatomic.h>
 
+#include "http/rate_limit.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "http/watch.h"
@@ -18,6 +19,7 @@ struct qd_server {
     qd_router *router;
     qd_metrics *metrics;
     qd_watch *watch;
+    qd_rate_limiter *limiter;
     qd_pool *pools[QD_WORK_KINDS]; /* NULL for QD_WORK_INLINE */
     uint16_t port;
     bool is_loopback, has_processors; /* has_processors: more than one */

@@ -35,6 +35,8 @@ static void test_table__every_code__has_its_own_row(void **state)
                                       QD_EUDF_TIMEOUT,
                                       QD_EUDF_MEMORY,
                                       QD_EUDF_DEPENDED,
+                                      QD_EUDF_SIGNATURE,
+                                      QD_ERATE,
                                       QD_EUDF_QUARANTINED,
                                       QD_EINDEX_NOTFOUND,
                                       QD_EINDEX_EXISTS,

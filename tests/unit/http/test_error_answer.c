@@ -4,7 +4,7 @@
 #include "cmocka_qd.h"
 #include "http/router.h"
 
-static const qd_route ROUTE = {QD_GET, "/{name}", QD_WORK_INLINE, QD_BODY_NONE, NULL, "x", "", ""};
+static const qd_route ROUTE = {QD_GET, "/{name}", QD_WORK_INLINE, QD_BODY_NONE, NULL, "x", .params = ""};
 
 #define ERROR(error_code, at_line, at_column, at_field, text)                                                          \
     ((qd_error){.code = (error_code), .line = (at_line), .column = (at_column), .field = at_field, .message = text})

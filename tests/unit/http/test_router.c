@@ -6,14 +6,17 @@
 #include "cmocka_qd.h"
 
 static const qd_route TABLE[] = {
-    {QD_GET, "/", QD_WORK_INLINE, QD_BODY_NONE, NULL, "root", "", ""},
-    {QD_GET | QD_POST, "/_search", QD_WORK_SEARCH, QD_BODY_JSON, NULL, "search_all", "from size", ""},
-    {QD_GET | QD_POST, "/{index}/_search", QD_WORK_SEARCH, QD_BODY_JSON, NULL, "search", "from size", ""},
-    {QD_PUT, "/{index}", QD_WORK_ADMIN, QD_BODY_JSON, NULL, "create", "", ""},
-    {QD_GET, "/{index}/_doc/{id}", QD_WORK_SEARCH, QD_BODY_NONE, NULL, "get", "", ""},
-    {QD_HEAD, "/{index}", QD_WORK_INLINE, QD_BODY_NONE, NULL, "exists", "", ""},
-    {QD_GET, "/api/v1/udfs/{name}/versions", QD_WORK_ADMIN, QD_BODY_NONE, NULL, "versions", "", ""},
-    {QD_GET, "/api/v1/udfs/{name}/{version}", QD_WORK_ADMIN, QD_BODY_NONE, NULL, "udf", "", ""},
+    {QD_GET, "/", QD_WORK_INLINE, QD_BODY_NONE, NULL, "root", .params = "", .summary = ""},
+    {QD_GET | QD_POST, "/_search", QD_WORK_SEARCH, QD_BODY_JSON, NULL, "search_all", .params = "from size",
+     .summary = ""},
+    {QD_GET | QD_POST, "/{index}/_search", QD_WORK_SEARCH, QD_BODY_JSON, NULL, "search", .params = "from size",
+     .summary = ""},
+    {QD_PUT, "/{index}", QD_WORK_ADMIN, QD_BODY_JSON, NULL, "create", .params = "", .summary = ""},
+    {QD_GET, "/{index}/_doc/{id}", QD_WORK_SEARCH, QD_BODY_NONE, NULL, "get", .params = "", .summary = ""},
+    {QD_HEAD, "/{index}", QD_WORK_INLINE, QD_BODY_NONE, NULL, "exists", .params = "", .summary = ""},
+    {QD_GET, "/api/v1/udfs/{name}/versions", QD_WORK_ADMIN, QD_BODY_NONE, NULL, "versions", .params = "",
+     .summary = ""},
+    {QD_GET, "/api/v1/udfs/{name}/{version}", QD_WORK_ADMIN, QD_BODY_NONE, NULL, "udf", .params = "", .summary = ""},
 };
 
 static qd_router *router;
@@ -127,8 +130,8 @@ static void test_new__two_rows_for_one_call__refused(void **state)
 {
     (void)state;
     static const qd_route TWICE[] = {
-        {QD_GET, "/{index}/_search", QD_WORK_SEARCH, QD_BODY_JSON, NULL, "a", "", ""},
-        {QD_GET, "/{name}/_search", QD_WORK_SEARCH, QD_BODY_JSON, NULL, "b", "", ""},
+        {QD_GET, "/{index}/_search", QD_WORK_SEARCH, QD_BODY_JSON, NULL, "a", .params = "", .summary = ""},
+        {QD_GET, "/{name}/_search", QD_WORK_SEARCH, QD_BODY_JSON, NULL, "b", .params = "", .summary = ""},
     };
     qd_router *r = NULL;
     qd_error err = QD_ERROR_INIT;
