@@ -95,6 +95,14 @@ static const key KEYS[] = {
     BYTES_KEY("udf.stack_bytes", udf_stack_bytes, 512 * KIB, 64 * KIB, 4 * MIB, "Stack of one call."),
     COUNT_KEY("udf.max_instances", udf_max_instances, 1024, 1, 100000, "instances",
               "Instances of functions alive at once."),
+    COUNT_KEY("stats.flush_interval_s", stats_flush_interval_s, 10, 1, 3600, "seconds",
+              "How often the statistics of functions are stored; a crash loses what was counted since."),
+    COUNT_KEY("quarantine.failures", quarantine_failures, 0, 0, 1000, "queries",
+              "So many queries in a row that fail because of a function put it into quarantine; 0: never."),
+    COUNT_KEY("quarantine.window_s", quarantine_window_s, 60, 1, 86400, "seconds",
+              "The time within which they must fail."),
+    COUNT_KEY("metrics.max_functions", metrics_max_functions, 1000, 0, 100000, "functions",
+              "Versions of functions with series of their own in /metrics: those used last."),
     TEXT_KEY("log.level", log_level_name, "info", "How much goes to stderr: error, warn, info or debug."),
 };
 #define KEYS_COUNT (sizeof KEYS / sizeof *KEYS)

@@ -54,7 +54,8 @@ static unsigned processors(void)
 
 static qd_status open_database(qd_config *c, qd_database **out, qd_error *err)
 {
-    qd_database_parts parts = {QD_NODE_OPTIONS_INIT, QD_REGISTRY_OPTIONS_INIT, QD_WASM_ENGINE_OPTIONS_INIT, 0};
+    qd_database_parts parts = {QD_NODE_OPTIONS_INIT, QD_REGISTRY_OPTIONS_INIT, QD_WASM_ENGINE_OPTIONS_INIT,
+                               QD_STATS_KEEPER_OPTIONS_INIT, QD_QUARANTINE_OPTIONS_INIT, 0};
     parts.node.data_dir = c->data_dir;
     parts.node.writer_memory_bytes = (size_t)c->writer_memory_bytes;
     parts.node.refresh_interval_ms = c->refresh_interval_ms;
@@ -68,6 +69,9 @@ static qd_status open_database(qd_config *c, qd_database **out, qd_error *err)
     parts.registry.limits.call_ms = (uint32_t)c->udf_call_ms;
     parts.engine.max_stack_bytes = (size_t)c->udf_stack_bytes;
     parts.engine.max_live_instances = (uint32_t)c->udf_max_instances;
+    parts.stats.flush_interval_ms = c->stats_flush_interval_s * 1000;
+    parts.quarantine.failures = (uint32_t)c->quarantine_failures;
+    parts.quarantine.window_ms = c->quarantine_window_s * 1000;
     return qd_database_open_parts(&parts, out, err);
 }
 
@@ -98,6 +102,8 @@ static void fill_api(qd_api *api, qd_config *c, const qd_database *db)
 {
     *api = (qd_api){.node = db->node,
                     .registry = db->registry,
+                    .engine = db->engine,
+                    .max_metric_functions = (size_t)c->metrics_max_functions,
                     .node_name = c->node_name,
                     .cluster_name = c->cluster_name,
                     .max_module_bytes = (size_t)c->udf_max_module_bytes,

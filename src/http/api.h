@@ -19,6 +19,8 @@
 typedef struct qd_api {
     qd_node *node; /* borrowed, as everything here */
     qd_registry *registry;
+    qd_wasm_engine *engine;
+    size_t max_metric_functions; /* functions with series of their own in /metrics */
     qd_pool *search_pool; /* set by the server */
     qd_metrics *metrics;  /* set by the server */
     const char *node_name, *cluster_name;

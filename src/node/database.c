@@ -4,6 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is known about functions first, then the functions. */
+static qd_status open_registry(qd_database *db, const qd_database_parts *parts, qd_error *err)
+{
+    qd_kv *kv = qd_node_kv(db->node);
+    qd_registry_options registry = parts->registry;
+    qd_stats_keeper_options stats = parts->stats;
+    qd_quarantine_options quarantine = parts->quarantine;
+    stats.log = quarantine.log = parts->node.log;
+    stats.log_arg = quarantine.log_arg = parts->node.log_arg;
+    qd_status st = qd_stats_keeper_open(kv, &stats, &db->stats, err);
+    if (st == QD_OK)
+        st = qd_quarantine_open(kv, &quarantine, &db->quarantine, err);
+    if (st != QD_OK)
+        return st;
+    registry.stats = db->stats;
+    registry.quarantine = db->quarantine;
+    return qd_registry_open(kv, db->engine, &registry, parts->node.log, parts->node.log_arg, &db->registry, err);
+}
+
 qd_status qd_database_open_parts(const qd_database_parts *parts, qd_database **out, qd_error *err)
 {
     qd_database *db = calloc(1, sizeof *db);
@@ -13,8 +32,7 @@ qd_status qd_database_open_parts(const qd_database_parts *parts, qd_database **o
     if (st == QD_OK)
         st = qd_node_open(&parts->node, &db->node, err);
     if (st == QD_OK)
-        st = qd_registry_open(qd_node_kv(db->node), db->engine, &parts->registry, parts->node.log, parts->node.log_arg,
-                              &db->registry, err);
+        st = open_registry(db, parts, err);
     if (st == QD_OK && parts->search_threads > 0)
         st = qd_pool_new("search", parts->search_threads, 1024, &db->pool, err);
     if (st == QD_OK)
@@ -44,7 +62,7 @@ qd_status qd_database_open(const char *data_dir, const qd_database_options *opti
     if (st != QD_OK)
         return st;
     qd_database_parts parts = {QD_NODE_OPTIONS_INIT, QD_REGISTRY_OPTIONS_INIT, QD_WASM_ENGINE_OPTIONS_INIT,
-                               o->search_threads};
+                               QD_STATS_KEEPER_OPTIONS_INIT, QD_QUARANTINE_OPTIONS_INIT, o->search_threads};
     parts.node.data_dir = data_dir;
     parts.node.writer_memory_bytes = o->writer_memory_bytes;
     parts.node.refresh_interval_ms = o->refresh_interval_ms;
@@ -61,6 +79,8 @@ void qd_database_close(qd_database *db)
         return;
     qd_pool_free(db->pool);
     qd_registry_close(db->registry);
+    qd_quarantine_close(db->quarantine);
+    qd_stats_keeper_close(db->stats);
     qd_node_close(db->node);
     qd_wasm_engine_free(db->engine);
     free(db);

@@ -14,6 +14,8 @@
 struct qd_database {
     qd_wasm_engine *engine;
     qd_node *node;
+    qd_stats_keeper *stats;
+    qd_quarantine *quarantine;
     qd_registry *registry;
     qd_pool *pool; /* helps a query over several segments; NULL: the caller works alone */
 };
@@ -23,10 +25,14 @@ typedef struct qd_database_parts {
     qd_node_options node;
     qd_registry_options registry;
     qd_wasm_engine_options engine;
+    qd_stats_keeper_options stats;
+    qd_quarantine_options quarantine;
     unsigned search_threads; /* 0: no pool of the database's own */
 } qd_database_parts;
 
-/* qd_database_open in full. Order: engine, node (recovers the indices), registry (compiles what is stored). */
+/* qd_database_open in full. Order: engine, node (recovers the indices), statistics,
+ * quarantine, registry. Where the parts give the registry no keeper or quarantine it gets those of the database, and
+ * they tell the node's log. */
 qd_status qd_database_open_parts(const qd_database_parts *parts, qd_database **out, qd_error *err);
 
 #endif

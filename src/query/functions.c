@@ -54,6 +54,8 @@ static qd_status resolve(qd_run *run, qd_use *use, qd_error *err)
     qd_status st = find(run, use, &u, err);
     if (st == QD_OK)
         st = check_kind(use, u, err);
+    if (st == QD_OK)
+        st = qd_quarantine_check(qd_registry_quarantine(run->rq->registry), u->label, err);
     if (st == QD_OK) {
         qd_binding_spec spec = {
             .params = use->params,
@@ -81,6 +83,35 @@ qd_status qd_functions_resolve(qd_run *run, qd_error *err)
             return st;
     }
     return QD_OK;
+}
+
+/* What a function made this query fail with, on whichever segment; NULL: nothing. */
+static const qd_error *failure_of(const qd_run *run, const qd_udf *u)
+{
+    for (size_t i = 0; i < run->n_tasks; i++) {
+        const qd_task *t = &run->tasks[i];
+        if (qd_quarantine_is_failure(t->status) && qd_str_is(qd_error_text(&t->err, t->err.function), u->label))
+            return &t->err;
+    }
+    return NULL;
+}
+
+void qd_functions_report(qd_run *run, qd_status status)
+{
+    qd_quarantine *q = run->rq && run->rq->registry ? qd_registry_quarantine(run->rq->registry) : NULL;
+    bool is_complete = status == QD_OK && !atomic_load_explicit(&run->timed_out, memory_order_relaxed);
+    for (size_t i = 0; q && i < run->uses.n; i++) {
+        const qd_use *use = run->uses.items[i];
+        /* Once per query, however often it stands there. */
+        if (!use->binding || resolved_before(&run->uses, use))
+            continue;
+        const qd_udf *u = qd_binding_udf(use->binding);
+        const qd_error *why = qd_quarantine_is_failure(status) ? failure_of(run, u) : NULL;
+        if (why)
+            qd_quarantine_failed(q, u->label, why);
+        else if (is_complete)
+            qd_quarantine_succeeded(q, u->label);
+    }
 }
 
 void qd_functions_release(qd_run *run)

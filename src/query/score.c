@@ -69,6 +69,8 @@ bool qd_fail_score(qd_block_state *s, const qd_use *use, const qd_rows *r, uint3
                            "that fits 32-bit floating point",
                            use ? "function '" : "", use ? qd_binding_udf(use->binding)->label : "",
                            use ? "', " : "function_score: ", QD_STR_FMT(id), score);
+    if (use)
+        qd_error_mark_function(&err, qd_str_of(qd_binding_udf(use->binding)->label));
     return qd_fail_block(s, st, &err);
 }
 

@@ -147,6 +147,7 @@ qd_status qd_search_run(const qd_search_request *rq, qd_json *w, qd_error *err)
         *w = before;
         w->out->n = written;
     }
+    qd_functions_report(&q.run, st);
     query_deinit(&q);
     return st;
 }
@@ -158,6 +159,7 @@ qd_status qd_search_count(const qd_search_request *rq, qd_json *w, qd_error *err
     qd_status st = query_run(&q, rq, true, err ? err : &local);
     if (st == QD_OK)
         qd_answer_write_count(&q.collection, w);
+    qd_functions_report(&q.run, st);
     query_deinit(&q);
     return st;
 }

@@ -135,11 +135,14 @@ static qd_status refuse(const char *label, const record *r, qd_error *err)
     char since[QD_ISO8601_SIZE];
     const char *at = strchr(label, '@');
     int name_n = at ? (int)(at - label) : (int)strlen(label);
-    return qd_fail(err, QD_EUDF_QUARANTINED,
-                   "function '%s' is quarantined since %s: %u quer%s in a row failed because of it, the last with \"%.*s\"; "
-                   "lift it by POST /api/v1/udfs/%.*s/%s/reinstate",
-                   label, qd_clock_iso8601(r->since_ms, since), r->failures, r->failures == 1 ? "y" : "ies", WHY_SHOWN,
-                   r->why, name_n, label, at ? at + 1 : "");
+    qd_status st = qd_fail(err, QD_EUDF_QUARANTINED,
+                           "function '%s' is quarantined since %s: %u quer%s in a row failed because of it, the last "
+                           "with \"%.*s\"; lift it by POST /api/v1/udfs/%.*s/%s/reinstate",
+                           label, qd_clock_iso8601(r->since_ms, since), r->failures, r->failures == 1 ? "y" : "ies",
+                           WHY_SHOWN, r->why, name_n, label, at ? at + 1 : "");
+    if (err)
+        qd_error_mark_function(err, qd_str_of(label));
+    return st;
 }
 
 qd_status qd_quarantine_check(qd_quarantine *q, const char *label, qd_error *err)

@@ -84,8 +84,8 @@ static qd_rating rate_memory(const rule_input *in)
     uint64_t n = errors_of(in->s, QD_EUDF_MEMORY);
     if (n == 0)
         return QD_RATING_EXCELLENT;
-    say(in, "%llu call%s ran into the memory limit of %zu KiB: free what a call allocates, or raise limits.memory_bytes "
-            "in the manifest",
+    say(in, "%llu call%s ran into the memory limit of %zu KiB: free what a call allocates, or raise "
+            "limits.memory_bytes in the manifest",
         (unsigned long long)n, n == 1 ? "" : "s", in->facts->memory_bytes >> 10);
     return QD_RATING_FAIR;
 }
@@ -120,8 +120,9 @@ static qd_rating rate_host_calls(const rule_input *in)
     double each = in->calls > 0 ? (double)in->s->host_calls / in->calls : 0;
     if (!in->facts->is_row_shape || in->calls < MIN_CALLS || each < 2)
         return QD_RATING_EXCELLENT;
-    say(in, "row shape with %.3g host calls per document, some %.0f ns of its %.0f ns: declare the fields as parameters of "
-            "a typed function, which gets them as arguments without any call, or read them through handles",
+    say(in, "row shape with %.3g host calls per document, some %.0f ns of its %.0f ns: declare the fields as "
+            "parameters of a typed function, which gets them as arguments without any call, or read them through "
+            "handles",
         each, each * HOST_CALL_NS, in->s->avg_ns);
     return each >= 8 ? QD_RATING_FAIR : QD_RATING_GOOD;
 }

@@ -26,6 +26,7 @@ qd_str qd_runner_row_id(const qd_runner *r, uint32_t row, char place[QD_ROW_PLAC
 qd_status qd_runner_fail_row(qd_runner *r, uint32_t row, qd_error *why, qd_error *err)
 {
     char place[QD_ROW_PLACE_SIZE];
+    r->n_errors++;
     bool is_final = why->code == QD_EUDF_TIMEOUT || why->code == QD_ECANCELED || why->code == QD_ENOMEM ||
                     why->code == QD_EINTERNAL;
     if (r->b->on_error != QD_ON_ERROR_FAIL && !is_final) {
@@ -307,7 +308,7 @@ qd_status qd_runner_run(qd_runner *r, uint32_t n, const float *scores, double *o
     r->n = r->n_positions = n;
     r->scores = r->call.scores = scores;
     r->is_compacted = r->is_stashed = r->has_bad_rows = false;
-    r->n_called = 0;
+    r->n_called = r->n_errors = 0;
     memset(r->state, QD_ROW_RUN, n);
     qd_status st = r->b->udf->manifest->abi == QD_ABI_TYPED ? run_typed_shape(r, out, valid, err)
                                                             : run_row_shape(r, out, valid, err);

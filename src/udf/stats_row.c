@@ -42,8 +42,14 @@ static void put_histogram(qd_buf *out, const qd_histogram *h)
 
 void qd_stats_row_write(const qd_stats_kept *k, qd_buf *out)
 {
-    const uint64_t numbers[] = {(uint64_t)k->last_used_ms, k->instances_peak,      k->totals.calls,   k->totals.documents,
-                                k->totals.host_calls,      k->totals.string_bytes, k->totals.total_ns};
+    const qd_stats_totals *t = &k->totals;
+    const uint64_t numbers[] = {(uint64_t)k->last_used_ms,
+                                k->instances_peak,
+                                t->calls,
+                                t->documents,
+                                t->host_calls,
+                                t->string_bytes,
+                                t->total_ns};
     qd_buf_add_char(out, ROW_VERSION);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         put(out, numbers[i]);
