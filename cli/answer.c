@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/json.h"
+#include "text.h"
 
 /* Status codes are small negative numbers; the table's end is not marked. */
 #define LOWEST_STATUS (-128)
@@ -109,5 +110,35 @@ qd_status call(qctl *q, const request *rq, answer *out, json_t **json, qd_error 
     json_decref(parsed);
     if (rc)
         answer_deinit(out);
+    return rc;
+}
+
+static qd_status end_path(qd_buf *path, qd_error *err)
+{
+    qd_buf_add_char(path, '\0');
+    return path->failed ? qd_fail(err, QD_EINVAL, "the arguments are too long") : QD_OK;
+}
+
+qd_status call_get(qctl *q, qd_buf *path, answer *out, json_t **json, qd_error *err)
+{
+    qd_status rc = end_path(path, err);
+    if (!rc)
+        rc = call(q, &(request){.method = "GET", .path = path->p}, out, json, err);
+    qd_buf_deinit(path);
+    return rc;
+}
+
+qd_status call_post(qctl *q, qd_buf *path, json_t *body, answer *out, json_t **json, qd_error *err)
+{
+    qd_buf text = {0};
+    qd_status rc = end_path(path, err);
+    if (!rc)
+        rc = body ? write_json(body, &text, err) : qd_fail_nomem(err);
+    if (!rc) {
+        rc = call(q, &(request){.method = "POST", .path = path->p, .body = qd_buf_str(&text)}, out, json, err);
+        qd_buf_deinit(&text);
+    }
+    json_decref(body);
+    qd_buf_deinit(path);
     return rc;
 }

@@ -11,6 +11,10 @@
 /* Sends and reads the answer. An HTTP error becomes an error with the server's own sentence; with --json its body goes
  * to stdout too. *json (may be NULL): owned by caller (json_decref). On success: answer_deinit(out). */
 qd_status call(qctl *q, const request *rq, answer *out, json_t **json, qd_error *err);
+/* GET of a path built in a buffer, which is freed. */
+qd_status call_get(qctl *q, qd_buf *path, answer *out, json_t **json, qd_error *err);
+/* POST of a JSON body (taken; NULL: out of memory) to a path built in a buffer, which is freed. */
+qd_status call_post(qctl *q, qd_buf *path, json_t *body, answer *out, json_t **json, qd_error *err);
 /* With --json: prints the answer as it came, and true. */
 bool print_raw(const qctl *q, const answer *a);
 

@@ -28,6 +28,17 @@ static const option LIST_OPTIONS[] = {
     {"language", "LANGUAGE", "only in this"},  {"page", "N", "from 1"},
     {"size", "N", "functions per page (100)"}, {0},
 };
+static const option INIT_OPTIONS[] = {
+    {"lang", "LANGUAGE", "c, rust, assemblyscript, wat or go"},
+    {"abi", "SHAPE",
+     "typed (default): a scorer whose arguments are its parameters; row: a filter that asks for fields"},
+    {"dir", "DIR", "the project's directory (default: the name)"},
+    {0},
+};
+static const option ROLLBACK_OPTIONS[] = {{"to", "VERSION", "to this version (default: the one before)"}, {0}};
+static const option HISTORY_OPTIONS[] = {{"page", "N", "from 1"}, {"size", "N", "entries per page (100)"}, {0}};
+static const option STATS_OPTIONS[] = {{"reset", NULL, "begin anew"}, {0}};
+static const option WASM_OPTIONS[] = {{"out", "FILE", "where to (default: NAME.wasm; -: stdout)"}, {0}};
 static const option CREATE_OPTIONS[] = {
     {"mapping", "JSON", "the mapping, or @FILE: {\"properties\":…}, or a whole body with \"mappings\""}, {0}};
 static const option LOAD_OPTIONS[] = {
@@ -52,6 +63,8 @@ static const option SEARCH_OPTIONS[] = {
 };
 
 static const command COMMANDS[] = {
+    {"udf", "init", "NAME", "make a project: source, manifest, cases, build script", 1, 1, INIT_OPTIONS, udf_init},
+    {"udf", "build", "[DIR]", "build a project's module with its toolchain", 0, 1, NULL, udf_build},
     {"udf", "deploy", "DIR|FILE", "register a function: a directory with manifest.json and its module, or a module", 1,
      1, DEPLOY_OPTIONS, udf_deploy},
     {"udf", "validate", "DIR|FILE", "all checks of deploy; nothing is kept", 1, 1, DEPLOY_OPTIONS, udf_validate},
@@ -59,7 +72,18 @@ static const command COMMANDS[] = {
      TEST_OPTIONS, udf_test},
     {"udf", "list", "[TEXT]", "registered functions, all or those that TEXT finds", 0, 1, LIST_OPTIONS, udf_list},
     {"udf", "show", "NAME[@VERSION]", "one function: manifest, parameters, state", 1, 1, NULL, udf_show},
+    {"udf", "status", "NAME[@VERSION]", "its state and native code, per node", 1, 1, NULL, udf_status},
+    {"udf", "stats", "NAME[@VERSION]", "its calls, errors and times, and what to do about them", 1, 1, STATS_OPTIONS,
+     udf_stats},
+    {"udf", "logs", "NAME[@VERSION]", "its last log lines and errors", 1, 1, NULL, udf_logs},
     {"udf", "versions", "NAME", "a function's versions", 1, 1, NULL, udf_versions},
+    {"udf", "activate", "NAME@VERSION", "make this version the one that the name alone means", 1, 1, NULL,
+     udf_activate},
+    {"udf", "rollback", "NAME", "back to the version that was active before", 1, 1, ROLLBACK_OPTIONS, udf_rollback},
+    {"udf", "history", "NAME", "who registered, activated and deleted which version, and when", 1, 1, HISTORY_OPTIONS,
+     udf_history},
+    {"udf", "reinstate", "NAME@VERSION", "let a quarantined version be used again", 1, 1, NULL, udf_reinstate},
+    {"udf", "wasm", "NAME[@VERSION]", "download its module", 1, 1, WASM_OPTIONS, udf_wasm},
     {"udf", "delete", "NAME[@VERSION]", "remove one version, or all", 1, 1, NULL, udf_delete},
     {"index", "create", "INDEX", "create an index", 1, 1, CREATE_OPTIONS, index_create},
     {"index", "load", "INDEX FILE|-", "index documents, one JSON object per line", 2, 2, LOAD_OPTIONS, index_load},

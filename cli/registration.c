@@ -10,9 +10,6 @@
 #include "base/hash.h"
 #include "text.h"
 
-/* The server has its own, lower limit and says which; this one only bounds what is read. */
-#define MAX_MODULE_BYTES ((size_t)256 << 20)
-
 static bool ends_with(const char *s, const char *end)
 {
     size_t n = strlen(s), m = strlen(end);
@@ -92,6 +89,16 @@ done:
     free(name);
     qd_buf_deinit(&file);
     return rc;
+}
+
+char *registration_find_text(const char *directory)
+{
+    size_t n;
+    char *path = only_file(directory, ".wat", &n);
+    if (n == 1)
+        return path;
+    free(path);
+    return NULL;
 }
 
 static qd_status load_manifest(registration *r, const char *path, qd_error *err)

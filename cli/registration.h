@@ -10,6 +10,9 @@
 #include "client.h"
 #include "options.h"
 
+/* The server has its own, lower limit and says which; this one only bounds what is read. */
+#define MAX_MODULE_BYTES ((size_t)256 << 20)
+
 typedef struct registration {
     char *module_path;
     json_t *manifest; /* an object, maybe empty: the module may hold its own */
@@ -30,6 +33,8 @@ typedef struct registration {
  * registration_deinit. */
 qd_status registration_load(registration *r, const char *where, const args *a, qd_error *err);
 void registration_deinit(registration *r);
+/* The only .wat in a directory; NULL when there is none or more. Owned by caller (free). */
+char *registration_find_text(const char *directory);
 
 /* Sends it as POST `path`: multipart for a binary, JSON for text. See call() in answer.h. */
 struct qctl;

@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "text.h"
+
 #define MAX_TEXT  ((size_t)64 << 20)
 #define GAP       2
 #define NARROWEST 8 /* columns are not cut below this */
@@ -178,4 +180,29 @@ qd_status table_print(const table *t, FILE *out, qd_error *err)
             fputs(i + 1 == t->n_columns && is_colored ? "\033[0m\n" : "\n", out);
     }
     return QD_OK;
+}
+
+static void add_member(table *t, const char *key, const json_t *member)
+{
+    qd_buf text;
+    if (!member || json_is_null(member) || (json_is_string(member) && json_string_length(member) == 0))
+        return;
+    qd_buf_init(&text, 1 << 20);
+    text_json(&text, member);
+    table_cell(t, key);
+    table_cell_str(t, qd_buf_str(&text));
+    qd_buf_deinit(&text);
+}
+
+qd_status table_print_members(const json_t *v, const char *const *keys, qd_error *err)
+{
+    table t;
+    table_init(&t);
+    table_column(&t, "FIELD", false);
+    table_column(&t, "VALUE", false);
+    for (; *keys; keys++)
+        add_member(&t, *keys, json_object_get(v, *keys));
+    qd_status rc = table_print(&t, stdout, err);
+    table_deinit(&t);
+    return rc;
 }

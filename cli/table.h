@@ -5,6 +5,7 @@
 #ifndef QCTL_TABLE_H
 #define QCTL_TABLE_H
 
+#include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -30,5 +31,8 @@ void table_cell_str(table *t, qd_str text);
 void table_cell_f(table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Errors: QD_ENOMEM, nothing printed. */
 qd_status table_print(const table *t, FILE *out, qd_error *err);
+/* Two columns, FIELD and VALUE: the members of a JSON object that keys (ended by NULL) name, in that order; those that
+ * are absent, null or "" are left out. */
+qd_status table_print_members(const json_t *v, const char *const *keys, qd_error *err);
 
 #endif

@@ -3,14 +3,6 @@
 #include "table.h"
 #include "text.h"
 
-static qd_status get(qctl *q, const qd_buf *path, answer *reply, json_t **v, qd_error *err)
-{
-    if (path->failed)
-        return qd_fail(err, QD_EINVAL, "the arguments are too long");
-    request rq = {.method = "GET", .path = path->p};
-    return call(q, &rq, reply, v, err);
-}
-
 static void add_versions(table *t, const json_t *versions)
 {
     qd_buf text;
@@ -72,9 +64,7 @@ qd_status udf_list(qctl *q, const args *a, qd_error *err)
     path_add_query(&path, "page", number);
     snprintf(number, sizeof number, "%lld", (long long)size);
     path_add_query(&path, "size", number);
-    qd_buf_add_char(&path, '\0');
-    rc = get(q, &path, &reply, &v, err);
-    qd_buf_deinit(&path);
+    rc = call_get(q, &path, &reply, &v, err);
     if (rc)
         return rc;
     if (!print_raw(q, &reply))
@@ -82,19 +72,6 @@ qd_status udf_list(qctl *q, const args *a, qd_error *err)
     json_decref(v);
     answer_deinit(&reply);
     return rc;
-}
-
-static void add_row(table *t, const json_t *v, const char *key)
-{
-    qd_buf text;
-    const json_t *member = json_at(v, key);
-    if (!member || json_is_null(member) || (json_is_string(member) && json_string_length(member) == 0))
-        return;
-    qd_buf_init(&text, 1 << 20);
-    text_json(&text, member);
-    table_cell(t, key);
-    table_cell_str(t, qd_buf_str(&text));
-    qd_buf_deinit(&text);
 }
 
 static qd_status print_parameters(const json_t *parameters, qd_error *err)
@@ -130,18 +107,11 @@ static qd_status print_parameters(const json_t *parameters, qd_error *err)
 
 static qd_status print_function(const json_t *v, qd_error *err)
 {
-    static const char *const keys[] = {"name",          "version",       "description", "kind",    "abi",
-                                       "function_name", "language",      "author",      "license", "category",
-                                       "tags",          "permissions",   "wasm_size",   "hash",    "tier",
-                                       "status",        "registered_at", "last_used_at"};
-    table t;
-    table_init(&t);
-    table_column(&t, "FIELD", false);
-    table_column(&t, "VALUE", false);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        add_row(&t, v, keys[i]);
-    qd_status rc = table_print(&t, stdout, err);
-    table_deinit(&t);
+    static const char *const keys[] = {"name",          "version",       "description",  "kind",    "abi",
+                                       "function_name", "language",      "author",       "license", "category",
+                                       "tags",          "permissions",   "wasm_size",    "hash",    "tier",
+                                       "status",        "registered_at", "last_used_at", NULL};
+    qd_status rc = table_print_members(v, keys, err);
     return rc ? rc : print_parameters(json_at(v, "parameters"), err);
 }
 
@@ -152,40 +122,11 @@ qd_status udf_show(qctl *q, const args *a, qd_error *err)
     qd_buf path;
     qd_buf_init(&path, 4096);
     path_add_function(&path, a->words[0]);
-    qd_buf_add_char(&path, '\0');
-    qd_status rc = get(q, &path, &reply, &v, err);
-    qd_buf_deinit(&path);
+    qd_status rc = call_get(q, &path, &reply, &v, err);
     if (rc)
         return rc;
     if (!print_raw(q, &reply))
         rc = print_function(v, err);
-    json_decref(v);
-    answer_deinit(&reply);
-    return rc;
-}
-
-qd_status udf_versions(qctl *q, const args *a, qd_error *err)
-{
-    answer reply;
-    json_t *v = NULL, *version;
-    qd_buf path;
-    size_t i;
-    qd_buf_init(&path, 4096);
-    qd_buf_add_z(&path, "/api/v1/udfs/");
-    path_add(&path, a->words[0]);
-    qd_buf_add_z(&path, "/versions");
-    qd_buf_add_char(&path, '\0');
-    qd_status rc = get(q, &path, &reply, &v, err);
-    qd_buf_deinit(&path);
-    if (rc)
-        return rc;
-    if (!print_raw(q, &reply)) {
-        const char *active = json_text_at(v, "active_version");
-        json_array_foreach (json_at(v, "versions"), i, version) {
-            const char *text = json_is_string(version) ? json_string_value(version) : "?";
-            printf("%s%s\n", text, strcmp(text, active) == 0 ? "  active" : "");
-        }
-    }
     json_decref(v);
     answer_deinit(&reply);
     return rc;

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a version of a function does at the moment: its state and native code, its figures, its last log lines; and its
+ * bytes. NAME alone means the active version. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "answer.h"
+#include "table.h"
+#include "text.h"
+
+/* The path of one version, "/api/v1/udfs/NAME/VERSION" and `rest`: the active version is asked for when the words name
+ * none. *path: to be freed, or handed to call_get, on success. */
+static qd_status version_path(qctl *q, const char *spec, const char *rest, qd_buf *path, qd_error *err)
+{
+    qd_status rc = QD_OK;
+    qd_buf_init(path, 4096);
+    path_add_function(path, spec);
+    if (!strchr(spec, '@')) {
+        answer reply;
+        json_t *v = NULL;
+        qd_buf versions;
+        qctl silent = {.client = q->client}; /* its answer is not the command's */
+        qd_buf_init(&versions, 4096);
+        path_add_function(&versions, spec);
+        qd_buf_add_z(&versions, "/versions");
+        if (!(rc = call_get(&silent, &versions, &reply, &v, err))) {
+            const char *active = json_text_at(v, "active_version");
+            qd_buf_add_char(path, '/');
+            path_add(path, active);
+            if (!*active)
+                rc = qd_fail(err, QD_EUDF_NOTFOUND, "function '%s' has no active version: name one, %s@VERSION", spec,
+                             spec);
+            json_decref(v);
+            answer_deinit(&reply);
+        }
+    }
+    qd_buf_add_z(path, rest);
+    if (rc)
+        qd_buf_deinit(path);
+    return rc;
+}
+
+typedef qd_status print_answer(const json_t *v, qd_error *err);
+
+static qd_status show(qctl *q, const char *spec, const char *rest, print_answer *print, qd_error *err)
+{
+    answer reply;
+    json_t *v = NULL;
+    qd_buf path;
+    qd_status rc = version_path(q, spec, rest, &path, err);
+    if (rc || (rc = call_get(q, &path, &reply, &v, err)))
+        return rc;
+    if (!print_raw(q, &reply))
+        rc = print(v, err);
+    json_decref(v);
+    answer_deinit(&reply);
+    return rc;
+}
+
+/* ---- status ------------------------------------------------------------------------------------------------------ */
+
+static qd_status print_status(const json_t *v, qd_error *err)
+{
+    static const char *const keys[] = {"node", "tier", "source", "compile_ms", "code_bytes", "instances"};
+    static const char *const titles[] = {"NODE", "TIER", "SOURCE", "COMPILED IN ms", "CODE BYTES", "INSTANCES"};
+    table t;
+    size_t i;
+    json_t *node;
+    printf("%s %s: %s\n", json_text_at(v, "name"), json_text_at(v, "version"), json_text_at(v, "status"));
+    table_init(&t);
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+        table_column(&t, titles[k], k >= 3);
+    json_array_foreach (json_at(v, "nodes"), i, node) {
+        for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+            qd_buf text;
+            qd_buf_init(&text, 4096);
+            text_json(&text, json_at(node, keys[k]));
+            table_cell_str(&t, qd_buf_str(&text));
+            qd_buf_deinit(&text);
+        }
+    }
+    qd_status rc = table_print(&t, stdout, err);
+    table_deinit(&t);
+    return rc;
+}
+
+qd_status udf_status(qctl *q, const args *a, qd_error *err)
+{
+    return show(q, a->words[0], "/status", print_status, err);
+}
+
+/* ---- stats ------------------------------------------------------------------------------------------------------- */
+
+static qd_status print_stats(const json_t *v, qd_error *err)
+{
+    static const char *const keys[] = {"call_count",
+                                       "document_count",
+                                       "error_count",
+                                       "error_rate",
+                                       "errors_by_type",
+                                       "min_latency_us",
+                                       "avg_latency_us",
+                                       "p50_latency_us",
+                                       "p95_latency_us",
+                                       "p99_latency_us",
+                                       "p999_latency_us",
+                                       "max_latency_us",
+                                       "total_execution_time_ms",
+                                       "last_executed_at",
+                                       "last_error",
+                                       NULL};
+    size_t i;
+    json_t *advice;
+    printf("%s %s: %s\n", json_text_at(v, "name"), json_text_at(v, "version"), json_text_at(v, "performance.rating"));
+    json_array_foreach (json_at(v, "performance.recommendations"), i, advice)
+        printf("  %s\n", json_is_string(advice) ? json_string_value(advice) : "?");
+    return table_print_members(json_at(v, "statistics"), keys, err);
+}
+
+static qd_status reset_stats(qctl *q, const char *spec, qd_error *err)
+{
+    answer reply;
+    json_t *v = NULL;
+    qd_buf path;
+    qd_status rc = version_path(q, spec, "/stats/reset", &path, err);
+    if (rc || (rc = call_post(q, &path, json_object(), &reply, &v, err)))
+        return rc;
+    if (!print_raw(q, &reply) && !q->is_quiet)
+        puts(json_text_at(v, "message"));
+    json_decref(v);
+    answer_deinit(&reply);
+    return QD_OK;
+}
+
+qd_status udf_stats(qctl *q, const args *a, qd_error *err)
+{
+    return args_has(a, "reset") ? reset_stats(q, a->words[0], err) : show(q, a->words[0], "/stats", print_stats, err);
+}
+
+/* ---- logs -------------------------------------------------------------------------------------------------------- */
+
+/* A line of a function may hold anything; it must not steer the terminal. */
+static void print_text(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+        putchar(*p == '\n' || *p == '\t' ? ' ' : *p < 0x20 || *p == 0x7F ? '?' : *p);
+}
+
+static qd_status print_logs(const json_t *v, qd_error *err)
+{
+    (void)err;
+    size_t i;
+    json_t *line;
+    json_array_foreach (json_at(v, "logs"), i, line) {
+        const char *document = json_text_at(line, "document");
+        printf("%s  %-5s ", json_text_at(line, "at"), json_text_at(line, "level"));
+        print_text(json_text_at(line, "message"));
+        fputs(*document ? "  (document " : "", stdout);
+        print_text(document);
+        puts(*document ? ")" : "");
+    }
+    int64_t dropped = json_i64_at(v, "dropped");
+    if (dropped > 0)
+        printf("%lld more were dropped\n", (long long)dropped);
+    return QD_OK;
+}
+
+qd_status udf_logs(qctl *q, const args *a, qd_error *err)
+{
+    return show(q, a->words[0], "/logs", print_logs, err);
+}
+
+/* ---- wasm -------------------------------------------------------------------------------------------------------- */
+
+/* NAME.wasm for "NAME@1.0.0"; owned by caller. */
+static char *default_file(const char *spec)
+{
+    qd_buf path;
+    qd_buf_init(&path, 4096);
+    qd_buf_addf(&path, "%.*s.wasm", (int)strcspn(spec, "@/"), spec);
+    return qd_buf_take(&path, NULL);
+}
+
+static qd_status write_file(const char *path, qd_str bytes, qd_error *err)
+{
+    FILE *f = fopen(path, "wb");
+    bool is_ok = f && fwrite(bytes.p, 1, bytes.n, f) == bytes.n;
+    if (f && fclose(f))
+        is_ok = false;
+    return is_ok ? QD_OK : qd_fail(err, QD_EIO, "cannot write '%s': %s", path, strerror(errno));
+}
+
+qd_status udf_wasm(qctl *q, const args *a, qd_error *err)
+{
+    answer reply;
+    qd_buf path;
+    char size[TEXT_SIZE];
+    qd_status rc = version_path(q, a->words[0], "/wasm", &path, err);
+    if (rc || (rc = call_get(q, &path, &reply, NULL, err)))
+        return rc;
+    qd_str bytes = qd_buf_str(&reply.body);
+    const char *out = args_text(a, "out", NULL);
+    char *own = out ? NULL : default_file(a->words[0]);
+    if (!out)
+        out = own;
+    if (!out)
+        rc = qd_fail_nomem(err);
+    else if (bytes.n < 4 || memcmp(bytes.p, "\0asm", 4) != 0)
+        rc = qd_fail(err, QD_EIO, "the answer is not a WebAssembly module: is that a Quidditch server?");
+    else if (strcmp(out, "-") == 0)
+        fwrite(bytes.p, 1, bytes.n, stdout);
+    else if (!(rc = write_file(out, bytes, err)) && !q->is_quiet)
+        printf("wrote %s: %s\n", out, text_bytes((int64_t)bytes.n, size));
+    free(own);
+    answer_deinit(&reply);
+    return rc;
+}

@@ -1,0 +1,3 @@
+module quidditch-udf
+
+go 1.24

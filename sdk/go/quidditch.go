@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package quidditch has the host functions of the search engine Quidditch, for functions in the row shape. Each needs a
+// permission in the manifest, named with it; parameters need none. Field names are paths: "vendor.name", "tags[2]".
+package quidditch
+
+import "unsafe"
+
+// ABIVersion is the version of the guest ABI that this package speaks.
+const ABIVersion = 1
+
+// Context is the document at hand: an id, good for the call that it was given to, and for nothing after.
+type Context int64
+
+// Status says how a read ended.
+type Status int32
+
+const (
+	OK        Status = 0
+	Missing   Status = 1 // the document has no such value; the query gives no such parameter
+	WrongType Status = 2 // it has one of another type, or a number that does not fit
+	Bad       Status = 3 // the context is not this call's
+)
+
+// Level is a message's place in the log.
+type Level int32
+
+const (
+	Debug Level = iota
+	Info
+	Warning
+	Error
+)
+
+//go:wasmimport env has_field
+func hasField(ctx int64, name string) int32
+
+//go:wasmimport env get_field_string
+func getFieldString(ctx int64, name string, buf, length unsafe.Pointer) int32
+
+//go:wasmimport env get_field_i64
+func getFieldI64(ctx int64, name string, out unsafe.Pointer) int32
+
+//go:wasmimport env get_field_f64
+func getFieldF64(ctx int64, name string, out unsafe.Pointer) int32
+
+//go:wasmimport env get_field_bool
+func getFieldBool(ctx int64, name string, out unsafe.Pointer) int32
+
+//go:wasmimport env get_document_id
+func getDocumentID(ctx int64, buf, length unsafe.Pointer) int32
+
+//go:wasmimport env get_score
+func getScore(ctx int64) float64
+
+//go:wasmimport env get_param_string
+func getParamString(name string, buf, length unsafe.Pointer) int32
+
+//go:wasmimport env get_param_i64
+func getParamI64(name string, out unsafe.Pointer) int32
+
+//go:wasmimport env get_param_f64
+func getParamF64(name string, out unsafe.Pointer) int32
+
+//go:wasmimport env get_param_bool
+func getParamBool(name string, out unsafe.Pointer) int32
+
+//go:wasmimport env log
+func hostLog(level int32, message string) int32
+
+// The engine calls a function for one document after the other, so what it writes to can stand here: on the heap of each
+// call it would be garbage.
+var (
+	number  float64
+	integer int64
+	truth   int32
+	length  uint32
+	text    = make([]byte, 256) // grows to the longest text
+)
+
+// readText calls get until the text fits. The bytes are good until the next read.
+func readText(get func(buf, length unsafe.Pointer) int32) ([]byte, Status) {
+	for {
+		length = uint32(len(text))
+		status := Status(get(unsafe.Pointer(&text[0]), unsafe.Pointer(&length)))
+		if status == OK {
+			return text[:length], OK
+		}
+		if status != Bad || int(length) <= len(text) {
+			return nil, status
+		}
+		text = make([]byte, length)
+	}
+}
+
+// Has tells whether the document has a value for the field. Permission of this and of the readers below: read_document.
+func (c Context) Has(field string) bool {
+	return hasField(int64(c), field) != 0
+}
+
+// Int64 reads a number; a fraction is cut toward zero.
+func (c Context) Int64(field string) (int64, Status) {
+	status := Status(getFieldI64(int64(c), field, unsafe.Pointer(&integer)))
+	return integer, status
+}
+
+// Float64 reads a number.
+func (c Context) Float64(field string) (float64, Status) {
+	status := Status(getFieldF64(int64(c), field, unsafe.Pointer(&number)))
+	return number, status
+}
+
+// Bool reads a boolean.
+func (c Context) Bool(field string) (bool, Status) {
+	status := Status(getFieldBool(int64(c), field, unsafe.Pointer(&truth)))
+	return truth != 0, status
+}
+
+// Bytes reads a text, as UTF-8 that is good until the next read; String copies it.
+func (c Context) Bytes(field string) ([]byte, Status) {
+	return readText(func(buf, length unsafe.Pointer) int32 { return getFieldString(int64(c), field, buf, length) })
+}
+
+// String reads a text.
+func (c Context) String(field string) (string, Status) {
+	b, status := c.Bytes(field)
+	return string(b), status
+}
+
+// ID reads the document's _id.
+func (c Context) ID() (string, Status) {
+	b, status := readText(func(buf, length unsafe.Pointer) int32 { return getDocumentID(int64(c), buf, length) })
+	return string(b), status
+}
+
+// Score is that of the query below the function; 0 where there is none, NaN for a context that is not this call's.
+// Permission: read_score.
+func (c Context) Score() float64 {
+	return getScore(int64(c))
+}
+
+// ParamInt64 reads a parameter: the query's value, or where the manifest says it comes from. A fraction is cut.
+func ParamInt64(name string) (int64, Status) {
+	status := Status(getParamI64(name, unsafe.Pointer(&integer)))
+	return integer, status
+}
+
+// ParamFloat64 reads a parameter.
+func ParamFloat64(name string) (float64, Status) {
+	status := Status(getParamF64(name, unsafe.Pointer(&number)))
+	return number, status
+}
+
+// ParamBool reads a parameter.
+func ParamBool(name string) (bool, Status) {
+	status := Status(getParamBool(name, unsafe.Pointer(&truth)))
+	return truth != 0, status
+}
+
+// ParamBytes reads a parameter, as UTF-8 that is good until the next read; ParamString copies it.
+func ParamBytes(name string) ([]byte, Status) {
+	return readText(func(buf, length unsafe.Pointer) int32 { return getParamString(name, buf, length) })
+}
+
+// ParamString reads a parameter.
+func ParamString(name string) (string, Status) {
+	b, status := ParamBytes(name)
+	return string(b), status
+}
+
+// Log writes a message; past the function's limit (log_bytes) the rest is dropped. When a call fails, the last error that
+// it logged becomes part of what the user is told. Permission: log.
+func Log(level Level, message string) {
+	hostLog(int32(level), message)
+}
+
+// Fail ends the call as a failure; the message is what the user is told. Permission: log.
+func Fail(message string) {
+	Log(Error, message)
+	panic(message)
+}
