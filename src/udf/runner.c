@@ -26,12 +26,11 @@ qd_str qd_runner_row_id(const qd_runner *r, uint32_t row, char place[QD_ROW_PLAC
 qd_status qd_runner_fail_row(qd_runner *r, uint32_t row, qd_error *why, qd_error *err)
 {
     char place[QD_ROW_PLACE_SIZE];
-    r->n_errors++;
     bool is_final = why->code == QD_EUDF_TIMEOUT || why->code == QD_ECANCELED || why->code == QD_ENOMEM ||
                     why->code == QD_EINTERNAL;
     if (r->b->on_error != QD_ON_ERROR_FAIL && !is_final) {
         r->state[row] = QD_ROW_FAILED;
-        r->has_bad_rows = true;
+        r->has_bad_rows = r->has_failed_rows = true;
         qd_runner_count_forgiven(r, why, row);
         return QD_OK;
     }

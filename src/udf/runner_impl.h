@@ -51,7 +51,7 @@ struct qd_runner {
     bool is_stashed;   /* the columns lie in `stash` too */
     bool has_bad_rows; /* some row's state is not QD_ROW_RUN */
     const float *scores;
-    uint32_t n_called, n_errors;
+    uint32_t n_called;
     qd_runner_count count;
     /* from here on not zeroed by qd_runner_open: large, and written before it is read */
     uint32_t rows[QD_BLOCK_DOCS]; /* of positions, when compacted */
