@@ -78,7 +78,8 @@ static qd_wasm_program *load(qd_wasm_engine *e, const char *wat, const char *exp
     require(qd_wasm_from_wat(qd_str_of(wat), &bytes, &n, &err), &err);
     const qd_wasm_module_options options = {.permissions = QD_PERM_READ_DOCUMENT | QD_PERM_READ_SCORE};
     require(qd_wasm_module_new(e, bytes, n, &options, &m, &err), &err);
-    require(qd_wasm_program_new(e, m, qd_str_of(export_name), shape, NULL, export_name, &p, &err), &err);
+    const qd_wasm_program_spec spec = {.export_name = qd_str_of(export_name), .shape = shape, .name = export_name};
+    require(qd_wasm_program_new(m, &spec, &p, &err), &err);
     qd_wasm_module_unref(m);
     free(bytes);
     return p;

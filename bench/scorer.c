@@ -131,14 +131,14 @@ static double median(double *values)
 }
 
 /* Both sides of one scorer, as a line of the result. */
-static qd_status compare(bench *b, qd_wasm_engine *engine, qd_wasm_module *module, size_t which, qd_error *err)
+static qd_status compare(bench *b, qd_wasm_module *module, size_t which, qd_error *err)
 {
-    qd_wasm_limits limits = QD_WASM_LIMITS_INIT;
+    const qd_wasm_program_spec spec = {
+        .export_name = qd_str_of(SCORERS[which].export_name), .shape = QD_SHAPE_TYPED, .name = "scorer"};
     qd_call call = {.deadline_ns = INT64_MAX};
     qd_wasm_program *program = NULL;
     qd_instance *instance = NULL;
-    qd_status rc = qd_wasm_program_new(engine, module, qd_str_of(SCORERS[which].export_name), QD_SHAPE_TYPED, &limits,
-                                       "scorer", &program, err);
+    qd_status rc = qd_wasm_program_new(module, &spec, &program, err);
     if (rc || (rc = qd_instance_acquire(program, 7, &call, &instance, err)))
         goto done;
     b->check = 0;
@@ -176,7 +176,7 @@ int main(int argc, char **argv)
     if (qd_wasm_engine_new(&options, &engine, &err) || qd_wasm_module_new(engine, bytes, n, 0, &module, &err))
         goto failed;
     for (size_t i = 0; i < sizeof SCORERS / sizeof *SCORERS; i++) {
-        if (compare(&b, engine, module, i, &err))
+        if (compare(&b, module, i, &err))
             goto failed;
     }
     puts("}");

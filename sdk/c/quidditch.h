@@ -7,8 +7,8 @@
  *   reactor model add -Wl,--export=__wasm_call_ctors, or the linker wraps each export in calls of constructors and
  *   destructors, which cost more than a small function)
  *
- * A function has one of two shapes. In the typed shape the arguments are the manifest's parameters in their order, and
- * no call out of the sandbox is needed; prefer it:
+ * A function has one of four shapes (docs/guest-abi.md). In the typed shape the arguments are the manifest's parameters
+ * in their order, and no call out of the sandbox is needed; prefer it:
  *
  *   QD_EXPORT(score) double score(double relevance, double popularity)
  *   {
@@ -21,6 +21,23 @@
  *   {
  *       double price;
  *       return qd_get_f64(ctx, "price", &price) == QD_OK && price < 100;
+ *   }
+ *
+ * In the handle shape it looks names up once, and reads numbers as fast as arguments:
+ *
+ *   static qd_handle price;
+ *   __attribute__((constructor)) static void prepare(void) { price = qd_field("price"); }
+ *   QD_EXPORT(score) double score(qd_context ctx) { return qd_score() * qd_field_f64(price); }
+ *
+ * (constructors run with -mexec-model=reactor; without it, export a function named _initialize that does the same.)
+ * In the batch shape it gets a block of documents at once:
+ *
+ *   QD_EXPORT(score) void score(uint32_t n, const qd_column *columns, qd_column *out)
+ *   {
+ *       const double *relevance = columns[0].data, *price = columns[1].data;
+ *       double *result = out->data;
+ *       for (uint32_t i = 0; i < n; i++)
+ *           result[i] = relevance[i] * price[i];
  *   }
  *
  * Each function below asks for a permission in the manifest ("permissions"), named with it; parameters need none. A
@@ -59,7 +76,7 @@ enum { QD_LOG_DEBUG = 0, QD_LOG_INFO = 1, QD_LOG_WARNING = 2, QD_LOG_ERROR = 3 }
 /* ---- host functions as they are: names as (pointer, length) ------------------------------------------------------ */
 
 /* 1 when the document has a value for the field, else 0. Permission: read_document, as for all up to
- * qd_host_document_id. */
+ * qd_field_string_at. */
 QD_IMPORT(has_field) int32_t qd_host_has_field(qd_context ctx, const char *name, uint32_t name_len);
 /* A string, UTF-8, not terminated. *len: the buffer's size before, the string's length after. */
 QD_IMPORT(get_field_string)
@@ -72,6 +89,28 @@ QD_IMPORT(get_field_bool) int32_t qd_host_field_bool(qd_context ctx, const char 
 /* The document's _id; *len as above. */
 QD_IMPORT(get_document_id) int32_t qd_host_document_id(qd_context ctx, char *buf, uint32_t *len);
 
+/* How many values it has for the field: of an array, its elements. */
+QD_IMPORT(get_field_count) int32_t qd_host_field_count(qd_context ctx, const char *name, uint32_t name_len);
+
+/* Fields by handle. A name's handle stays the same as long as the module's instance: look it up once, when the module
+ * is initialized or at the first document. -1: more than 64 of them, or an address outside the module's memory. */
+typedef int32_t qd_handle;
+QD_IMPORT(field_handle) qd_handle qd_host_field_handle(const char *name, uint32_t name_len);
+/* Numbers, booleans (0 and 1) and dates (milliseconds since 1970) of the document at hand, without leaving the sandbox.
+ * Where there is no such value, qd_field_valid gives 0 and the others 0. As i64, a fraction is cut, and what does not
+ * fit becomes the nearest that does. */
+QD_IMPORT(field_f64) double qd_field_f64(qd_handle field);
+QD_IMPORT(field_i64) int64_t qd_field_i64(qd_handle field);
+QD_IMPORT(field_valid) int32_t qd_field_valid(qd_handle field);
+/* Strings, and the i-th of several values, from 0. They answer as qd_get_… do. */
+QD_IMPORT(field_string) int32_t qd_field_string(qd_handle field, char *buf, uint32_t *len);
+QD_IMPORT(field_count) int32_t qd_field_count(qd_handle field);
+QD_IMPORT(field_f64_at) int32_t qd_field_f64_at(qd_handle field, uint32_t i, double *out);
+QD_IMPORT(field_i64_at) int32_t qd_field_i64_at(qd_handle field, uint32_t i, int64_t *out);
+QD_IMPORT(field_string_at) int32_t qd_field_string_at(qd_handle field, uint32_t i, char *buf, uint32_t *len);
+/* The score as qd_get_score gives it, without leaving the sandbox. Permission: read_score. */
+QD_IMPORT(score) double qd_score(void);
+
 /* The score of the query below the function; 0 where there is none, NaN for a context that is not this call's.
  * Permission: read_score. */
 QD_IMPORT(get_score) double qd_get_score(qd_context ctx);
@@ -81,6 +120,12 @@ QD_IMPORT(get_param_string) int32_t qd_host_param_string(const char *name, uint3
 QD_IMPORT(get_param_i64) int32_t qd_host_param_i64(const char *name, uint32_t name_len, int64_t *out);
 QD_IMPORT(get_param_f64) int32_t qd_host_param_f64(const char *name, uint32_t name_len, double *out);
 QD_IMPORT(get_param_bool) int32_t qd_host_param_bool(const char *name, uint32_t name_len, int32_t *out);
+
+/* The result where it is no number. A function that returns a string (the manifest's "returns") says which, UTF-8; what
+ * it returns itself is not looked at, and without a string there is no result. Any function can say that a document has
+ * no result. No permission. */
+QD_IMPORT(set_result_string) void qd_host_set_result_string(const char *text, uint32_t text_len);
+QD_IMPORT(set_result_missing) void qd_set_result_missing(void);
 
 /* A message for the log, at one of QD_LOG_…; past the function's limit (log_bytes) the rest is dropped. When a call
  * fails, the last error that it logged becomes part of what the user is told. Permission: log. */
@@ -97,6 +142,16 @@ static inline uint32_t qd_length_(const char *z)
 static inline int32_t qd_has(qd_context ctx, const char *field)
 {
     return qd_host_has_field(ctx, field, qd_length_(field));
+}
+
+static inline int32_t qd_count(qd_context ctx, const char *field)
+{
+    return qd_host_field_count(ctx, field, qd_length_(field));
+}
+
+static inline qd_handle qd_field(const char *name)
+{
+    return qd_host_field_handle(name, qd_length_(name));
 }
 
 static inline int32_t qd_get_string(qd_context ctx, const char *field, char *buf, uint32_t *len)
@@ -144,10 +199,34 @@ static inline int32_t qd_param_bool(const char *name, int32_t *out)
     return qd_host_param_bool(name, qd_length_(name), out);
 }
 
+static inline void qd_set_result(const char *text)
+{
+    qd_host_set_result_string(text, qd_length_(text));
+}
+
 static inline void qd_log(int32_t level, const char *message)
 {
     (void)qd_host_log(level, message, qd_length_(message));
 }
+
+/* ---- the batch shape --------------------------------------------------------------------------------------------- */
+
+/* A string: an argument (two i32 in the typed shape), or an element of a batch. */
+typedef struct qd_string {
+    const char *data;
+    uint32_t n;
+} qd_string;
+
+enum { QD_COLUMN_I32 = 0, QD_COLUMN_I64 = 1, QD_COLUMN_F32 = 2, QD_COLUMN_F64 = 3, QD_COLUMN_STRING = 4 };
+enum { QD_COLUMN_CONSTANT = 1 };
+
+/* A block's values of one parameter, or its results; of the results `valid` is never NULL, and all 1 at the start. */
+typedef struct qd_column {
+    void *data;     /* int32_t (also booleans), int64_t, float, double or qd_string */
+    uint8_t *valid; /* a byte per row, 0 where there is no value; NULL: all rows have one */
+    uint32_t type;  /* QD_COLUMN_… */
+    uint32_t flags; /* QD_COLUMN_CONSTANT: all rows are equal */
+} qd_column;
 
 #ifdef __cplusplus
 }

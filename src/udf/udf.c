@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "udf/program.h"
 
 static qd_status check_limits(const qd_manifest *m, const qd_wasm_limits *most, qd_error *err)
 {
@@ -34,8 +35,7 @@ static qd_status compile(qd_wasm_engine *e, qd_udf *u, const uint8_t *wasm, size
     if (st == QD_OK)
         st = qd_manifest_fit(m, u->module, err);
     if (st == QD_OK)
-        st = qd_wasm_program_new(e, u->module, m->function_name, m->abi == QD_ABI_ROW ? QD_SHAPE_ROW : QD_SHAPE_TYPED,
-                                 &m->limits, u->label, &u->program, err);
+        st = qd_manifest_program(m, u->module, m->function_name, u->label, &u->program, err);
     return st;
 }
 

@@ -21,6 +21,10 @@ typedef struct qd_doc_source {
     bool (*value)(void *arg, int slot, uint32_t row, qd_value *out);
     /* The document's id; view valid until the block ends. False: it could not be read. */
     bool (*id)(void *arg, uint32_t row, qd_str *out);
+    /* How many values the field has, and the one at a place, from 0, in the document's order. NULL, both: `value` is
+     * the only one. */
+    uint32_t (*count)(void *arg, int slot, uint32_t row);
+    bool (*value_at)(void *arg, int slot, uint32_t row, uint32_t at, qd_value *out);
 } qd_doc_source;
 
 #endif

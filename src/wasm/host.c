@@ -7,7 +7,8 @@
 #include "wasm/code.h"
 #include "wasm/instance.h"
 
-static const qd_host_function *const tables[] = {qd_host_fields, qd_host_params, qd_host_wasi};
+static const qd_host_function *const tables[] = {qd_host_fields, qd_host_handles, qd_host_params, qd_host_results,
+                                                 qd_host_wasi};
 #define N_TABLES (sizeof tables / sizeof *tables)
 
 const qd_host_function *qd_host_function_at(size_t i)
@@ -55,7 +56,7 @@ char *qd_wasm_signature_text(const qd_wasm_signature *s, char out[QD_SIGNATURE_T
     return out;
 }
 
-static bool signature_eq(const qd_wasm_signature *a, const qd_wasm_signature *b)
+bool qd_wasm_signature_eq(const qd_wasm_signature *a, const qd_wasm_signature *b)
 {
     return a->n_params == b->n_params && a->n_results == b->n_results &&
            (a->n_results == 0 || a->result == b->result) &&
@@ -86,7 +87,7 @@ qd_status qd_host_find(const qd_host_import *import, uint32_t permissions, const
             continue;
         named = named ? named : f;
         qd_wasm_signature_parse(f->signature, &expected);
-        if (!signature_eq(&expected, import->signature))
+        if (!qd_wasm_signature_eq(&expected, import->signature))
             continue;
         if (f->permission & ~permissions)
             return qd_fail_field(err, QD_EUDF_PERMISSION, "permissions",

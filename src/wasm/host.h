@@ -20,9 +20,9 @@ typedef wasm_trap_t *qd_host_callback(qd_instance *i, wasmtime_val_raw_t *v);
 
 typedef struct qd_host_function {
     const char *module, *name;
-    const char *signature; /* "Iiii:i": parameters, colon, result; i i32, I i64, f f32, F f64 */
-    uint32_t permission;   /* a QD_PERM_ bit without which it may not be imported; 0: always allowed */
-    qd_host_callback *call;
+    const char *signature;  /* "Iiii:i": parameters, colon, result; i i32, I i64, f f32, F f64 */
+    uint32_t permission;    /* a QD_PERM_ bit without which it may not be imported; 0: always allowed */
+    qd_host_callback *call; /* NULL: the columns module answers, by its export of that name (columns.h) */
     const char *summary;
 } qd_host_function;
 
@@ -45,15 +45,22 @@ qd_status qd_host_define(wasmtime_linker_t *linker, const qd_host_function *f, q
 #define QD_SIGNATURE_TEXT_SIZE 256
 char *qd_wasm_signature_text(const qd_wasm_signature *s, char out[QD_SIGNATURE_TEXT_SIZE]);
 void qd_wasm_signature_parse(const char *text, qd_wasm_signature *out);
+bool qd_wasm_signature_eq(const qd_wasm_signature *a, const qd_wasm_signature *b);
 
 /* The tables of the rows' homes, ended by a row without a name. */
-extern const qd_host_function qd_host_fields[]; /* host_fields.c: documents and scores */
-extern const qd_host_function qd_host_params[]; /* host_params.c: parameters and the log */
-extern const qd_host_function qd_host_wasi[];   /* wasi.c */
+extern const qd_host_function qd_host_fields[];  /* host_fields.c: documents and scores */
+extern const qd_host_function qd_host_handles[]; /* host_handles.c: fields by handle */
+extern const qd_host_function qd_host_params[];  /* host_params.c: parameters and the log */
+extern const qd_host_function qd_host_results[]; /* host_results.c: results that are no numbers */
+extern const qd_host_function qd_host_wasi[];    /* wasi.c */
 
 /* Shared by them. Writes a scalar or a string where the guest asked for it; gives the answer for v[0].i32. */
 int32_t qd_host_write(qd_instance *i, uint32_t at, const void *value, uint32_t n);
 int32_t qd_host_write_string(qd_instance *i, uint32_t at, uint32_t length_at, qd_str value);
+/* Lays down, for rows [first, end) of a block, what the guest reads through the columns module. */
+void qd_host_lay_columns(qd_instance *i, uint32_t first, uint32_t end);
+/* How many values the current row has for a field. */
+uint32_t qd_host_count_values(const qd_instance *i, int slot);
 /* Logs as the function, within its limit. */
 void qd_host_log(qd_instance *i, int level, qd_str message);
 /* Ends the run with a sentence of ours. */

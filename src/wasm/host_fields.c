@@ -113,6 +113,11 @@ static bool read_value(qd_instance *i, int slot, qd_value *out)
     return true;
 }
 
+static wasm_trap_t *fail_too_many(qd_instance *i)
+{
+    return qd_host_stop(i, "the function asks for too many different fields");
+}
+
 /* What all the readers begin with: the value of the field named (v[1], v[2]) of document v[0]. QD_HOST_OK, or the
  * answer to give; *trap is set when the run is to end. */
 static int32_t read_field(qd_instance *i, const wasmtime_val_raw_t *v, qd_value *out, wasm_trap_t **trap)
@@ -124,7 +129,7 @@ static int32_t read_field(qd_instance *i, const wasmtime_val_raw_t *v, qd_value 
     if (slot == NAME_BAD)
         return QD_HOST_BAD_BUFFER;
     if (slot == NAME_TOO_MANY) {
-        *trap = qd_host_stop(i, "the function asks for too many different fields");
+        *trap = fail_too_many(i);
         return QD_HOST_BAD_BUFFER;
     }
     return read_value(i, slot, out) ? QD_HOST_OK : QD_HOST_MISSING;
@@ -164,6 +169,14 @@ static wasm_trap_t *has_field(qd_instance *i, wasmtime_val_raw_t *v)
     wasm_trap_t *trap;
     v[0].i32 = read_field(i, v, &value, &trap) == QD_HOST_OK;
     return trap;
+}
+
+static wasm_trap_t *get_field_count(qd_instance *i, wasmtime_val_raw_t *v)
+{
+    bool is_current = i->call->docs && qd_instance_is_current(i, (uint64_t)v[0].i64);
+    int slot = is_current ? resolve(i, (uint32_t)v[1].i32, (uint32_t)v[2].i32) : NAME_BAD;
+    v[0].i32 = slot >= 0 ? (int32_t)qd_host_count_values(i, slot) : 0;
+    return slot == NAME_TOO_MANY ? fail_too_many(i) : NULL;
 }
 
 static wasm_trap_t *get_field_i64_slowly(qd_instance *i, wasmtime_val_raw_t *v)
@@ -261,6 +274,7 @@ static wasm_trap_t *get_score(qd_instance *i, wasmtime_val_raw_t *v)
 #define DOC QD_PERM_READ_DOCUMENT
 const qd_host_function qd_host_fields[] = {
     {"env", "has_field", "Iii:i", DOC, has_field, "1 when the document has a value for the field, else 0"},
+    {"env", "get_field_count", "Iii:i", DOC, get_field_count, "how many values the document has for the field"},
     {"env", "get_field_string", "Iiiii:i", DOC, get_field_string,
      "copies a string; *len is the capacity before and the length after"},
     {"env", "get_field_i64", "Iiii:i", DOC, get_field_i64, "a number as i64; a fraction is cut"},

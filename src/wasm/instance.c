@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wasm/instance.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -48,14 +47,13 @@ static wasmtime_error_t *on_tick(wasmtime_context_t *context, void *arg, uint64_
     return i->stop == QD_STOP_NONE ? NULL : wasmtime_error_new("stopped");
 }
 
-/* Everything that runs guest code lies between these two. */
-static void enter_guest(qd_instance *i)
+void qd_instance_enter(qd_instance *i)
 {
     wasmtime_context_set_epoch_deadline(i->context, 1);
     qd_epoch_clock_enter(&i->engine->clock);
 }
 
-static void leave_guest(qd_instance *i)
+void qd_instance_leave(qd_instance *i)
 {
     qd_epoch_clock_leave(&i->engine->clock);
     i->caller = NULL;
@@ -100,61 +98,144 @@ static qd_status make_store(qd_instance *i, qd_error *err)
     return i->host ? QD_OK : qd_fail_nomem(err);
 }
 
-static qd_status run_initialize(qd_instance *i, const wasmtime_instance_t *guest, qd_error *err)
+static qd_status run_initialize(qd_instance *i, qd_error *err)
 {
     wasmtime_extern_t export;
     wasmtime_val_raw_t none;
     wasm_trap_t *trap = NULL;
     if (!i->program->module->has_initialize ||
-        !wasmtime_instance_export_get(i->context, guest, "_initialize", 11, &export))
+        !wasmtime_instance_export_get(i->context, &i->guest, "_initialize", 11, &export))
         return QD_OK;
-    enter_guest(i);
+    qd_instance_enter(i);
     wasmtime_error_t *error = wasmtime_func_call_unchecked(i->context, &export.of.func, &none, 0, &trap);
-    leave_guest(i);
+    qd_instance_leave(i);
     return trap || error ? qd_trap_describe(i, trap, error, err) : QD_OK;
 }
 
-static qd_status instantiate_guest(qd_instance *i, wasmtime_instance_t *guest, qd_error *err)
+/* Our own modules have memories of their own size, which the function's limit is not for. */
+static qd_status instantiate_ours(qd_instance *i, const qd_driver *d, const wasmtime_extern_t *imports, size_t n,
+                                  wasmtime_instance_t *out, qd_error *err)
 {
     wasm_trap_t *trap = NULL;
-    wasmtime_extern_t export;
+    set_limits(i, d->memory_bytes);
+    wasmtime_error_t *error = wasmtime_instance_new(i->context, d->module, imports, n, out, &trap);
     set_limits(i, i->program->limits.memory_bytes);
-    enter_guest(i);
-    wasmtime_error_t *error = wasmtime_instance_pre_instantiate(i->native->linked, i->context, guest, &trap);
-    leave_guest(i);
-    if (trap || error)
-        return qd_trap_describe(i, trap, error, err);
-    /* Before _initialize: what a runtime does there, such as asking for random bytes, needs it already. */
-    if (wasmtime_instance_export_get(i->context, guest, "memory", 6, &export) &&
-        export.kind == WASMTIME_EXTERN_MEMORY) {
-        i->memory = export.of.memory;
-        i->has_memory = true;
-        i->memory_data = wasmtime_memory_data(i->context, &i->memory);
-        i->memory_bytes = i->memory_first_bytes = wasmtime_memory_data_size(i->context, &i->memory);
-    }
-    return run_initialize(i, guest, err);
+    return trap || error ? qd_trap_describe(i, trap, error, err) : QD_OK;
 }
 
-static qd_status instantiate_driver(qd_instance *i, const wasmtime_instance_t *guest, qd_error *err)
+static qd_status find_export(qd_instance *i, const wasmtime_instance_t *instance, const char *name,
+                             wasmtime_extern_t *out, qd_error *err)
 {
-    wasmtime_extern_t function, run, cols;
-    wasmtime_instance_t driver;
+    return wasmtime_instance_export_get(i->context, instance, name, strlen(name), out)
+               ? QD_OK
+               : qd_fail(err, QD_EINTERNAL, "the export '%s' has gone", name);
+}
+
+/* What the module imports, one by one: from the columns module, and from the host. */
+static qd_status gather_imports(qd_instance *i, const wasmtime_instance_t *columns, wasmtime_extern_t *out,
+                                qd_error *err)
+{
+    const qd_wasm_module *m = i->program->module;
+    qd_status rc = QD_OK;
+    for (size_t k = 0; k < m->n_imports && !rc; k++) {
+        const qd_host_function *f = m->imports[k];
+        if (!f->call)
+            rc = find_export(i, columns, f->name, &out[k], err);
+        else if (!wasmtime_linker_get(i->native->linker, i->context, f->module, strlen(f->module), f->name,
+                                      strlen(f->name), &out[k]))
+            rc = qd_fail(err, QD_EINTERNAL, "the host function '%s' has gone", f->name);
+    }
+    return rc;
+}
+
+static qd_status instantiate_columns(qd_instance *i, wasmtime_extern_t *imports, qd_error *err)
+{
+    wasmtime_instance_t columns;
+    wasmtime_extern_t cols;
+    qd_status rc = instantiate_ours(i, i->columns, NULL, 0, &columns, err);
+    if (!rc)
+        rc = find_export(i, &columns, "cols", &cols, err);
+    if (rc)
+        return rc;
+    i->cols_memory = cols.of.memory;
+    i->cols = wasmtime_memory_data(i->context, &cols.of.memory);
+    AFTER_MAPPING();
+    return gather_imports(i, &columns, imports, err);
+}
+
+static void look_at_memory(qd_instance *i)
+{
+    wasmtime_extern_t export;
+    if (!wasmtime_instance_export_get(i->context, &i->guest, "memory", 6, &export) ||
+        export.kind != WASMTIME_EXTERN_MEMORY)
+        return;
+    i->memory = export.of.memory;
+    i->has_memory = true;
+    i->memory_data = wasmtime_memory_data(i->context, &i->memory);
+    i->memory_bytes = i->memory_first_bytes = wasmtime_memory_data_size(i->context, &i->memory);
+}
+
+static qd_status instantiate_guest(qd_instance *i, qd_error *err)
+{
     wasm_trap_t *trap = NULL;
-    const qd_wasm_program *p = i->program;
-    if (!wasmtime_instance_export_get(i->context, guest, p->export_name, p->export_name_n, &function))
-        return qd_fail(err, QD_EINTERNAL, "the export '%s' has gone", p->export_name);
-    set_limits(i, i->driver->memory_bytes);
-    wasmtime_error_t *error = wasmtime_instance_new(i->context, i->driver->module, &function, 1, &driver, &trap);
+    wasmtime_error_t *error = NULL;
+    size_t n = i->program->module->n_imports;
+    wasmtime_extern_t *imports = i->columns ? calloc(n, sizeof *imports) : NULL;
+    if (i->columns && !imports)
+        return qd_fail_nomem(err);
+    set_limits(i, i->program->limits.memory_bytes);
+    qd_status rc = i->columns ? instantiate_columns(i, imports, err) : QD_OK;
+    if (!rc) {
+        qd_instance_enter(i);
+        error = i->columns ? wasmtime_instance_new(i->context, i->native->wasm, imports, n, &i->guest, &trap)
+                           : wasmtime_instance_pre_instantiate(i->native->linked, i->context, &i->guest, &trap);
+        qd_instance_leave(i);
+    }
+    free(imports);
     if (trap || error)
-        return qd_trap_describe(i, trap, error, err);
-    set_limits(i, p->limits.memory_bytes);
-    if (!wasmtime_instance_export_get(i->context, &driver, "run", 3, &run) ||
-        !wasmtime_instance_export_get(i->context, &driver, "cols", 4, &cols))
-        return qd_fail(err, QD_EINTERNAL, "the driver lacks its exports");
+        rc = qd_trap_describe(i, trap, error, err);
+    if (rc)
+        return rc;
+    /* Before _initialize: what a runtime does there, such as asking for random bytes, needs it already. */
+    look_at_memory(i);
+    return run_initialize(i, err);
+}
+
+static qd_status instantiate_driver(qd_instance *i, const wasmtime_func_t *function, qd_error *err)
+{
+    wasmtime_extern_t run, cols;
+    wasmtime_instance_t driver;
+    wasmtime_extern_t imports[2] = {{.kind = WASMTIME_EXTERN_FUNC, .of.func = *function},
+                                    {.kind = WASMTIME_EXTERN_MEMORY, .of.memory = i->cols_memory}};
+    qd_status rc = instantiate_ours(i, i->driver, imports, i->columns ? 2 : 1, &driver, err);
+    if (!rc)
+        rc = find_export(i, &driver, "run", &run, err);
+    if (!rc && !i->columns)
+        rc = find_export(i, &driver, "cols", &cols, err);
+    if (rc)
+        return rc;
     i->run = run.of.func;
+    if (i->columns)
+        return QD_OK;
     i->cols = wasmtime_memory_data(i->context, &cols.of.memory);
     AFTER_MAPPING();
     return QD_OK;
+}
+
+/* What is called for a block: the driver's loop, or the function itself. */
+static qd_status prepare_run(qd_instance *i, qd_error *err)
+{
+    wasmtime_extern_t function;
+    const qd_wasm_program *p = i->program;
+    if (!wasmtime_instance_export_get(i->context, &i->guest, p->export_name, p->export_name_n, &function))
+        return qd_fail(err, QD_EINTERNAL, "the export '%s' has gone", p->export_name);
+    if (!p->batch)
+        return instantiate_driver(i, &function.of.func, err);
+    i->run = function.of.func;
+    qd_status rc = qd_area_reserve(i, p->batch->bytes, &i->block, err);
+    for (uint32_t k = 0; k < p->batch->n_params && !rc; k++)
+        memset(i->memory_data + i->block.at + p->batch->columns[k].valid, 1, QD_BLOCK_DOCS);
+    return rc;
 }
 
 void qd_instance_free(qd_instance *i)
@@ -164,19 +245,38 @@ void qd_instance_free(qd_instance *i)
     BEFORE_UNMAPPING();
     if (i->store)
         wasmtime_store_delete(i->store);
-    if (i->native)
+    if (i->native) {
         qd_driver_cache_put(i->native->backend->drivers, i->driver);
+        qd_driver_cache_put(i->native->backend->drivers, i->columns);
+    }
     qd_wasm_native_unref(i->native);
     for (size_t k = 0; i->host && k < QD_FIELD_COLUMNS; k++)
         free(i->host->columns[k].values.f64);
+    if (i->host) {
+        free(i->host->results);
+        qd_arena_free(i->host->strings);
+    }
     free(i->host);
     free(i);
 }
 
+static qd_status get_drivers(qd_instance *i, qd_error *err)
+{
+    const qd_wasm_program *p = i->program;
+    qd_driver_cache *cache = i->native->backend->drivers;
+    const qd_driver_spec columns = {.is_columns = true};
+    const qd_driver_spec driver = {.shape = p->shape,
+                                   .has_state = p->has_state,
+                                   .drops_result = p->has_state || p->returns_string,
+                                   .imports_cols = p->module->imports_columns,
+                                   .varying = i->varying,
+                                   .signature = &p->signature};
+    qd_status rc = p->batch ? QD_OK : qd_driver_cache_get(cache, &driver, &i->driver, err);
+    return rc || !p->module->imports_columns ? rc : qd_driver_cache_get(cache, &columns, &i->columns, err);
+}
+
 static qd_status make_instance(qd_wasm_program *p, uint64_t varying, qd_call *call, qd_instance **out, qd_error *err)
 {
-    qd_driver_spec spec = {.shape = p->shape, .varying = varying, .signature = &p->signature};
-    wasmtime_instance_t guest;
     qd_instance *i = calloc(1, sizeof *i);
     if (!i)
         return qd_fail_nomem(err);
@@ -185,13 +285,13 @@ static qd_status make_instance(qd_wasm_program *p, uint64_t varying, qd_call *ca
     i->varying = varying;
     i->call = call;
     i->native = qd_wasm_module_native(p->module);
-    qd_status rc = qd_driver_cache_get(i->native->backend->drivers, &spec, &i->driver, err);
+    qd_status rc = get_drivers(i, err);
     if (!rc)
         rc = make_store(i, err);
     if (!rc)
-        rc = instantiate_guest(i, &guest, err);
+        rc = instantiate_guest(i, err);
     if (!rc)
-        rc = instantiate_driver(i, &guest, err);
+        rc = prepare_run(i, err);
     if (!rc)
         *out = QD_TAKE(i);
     qd_instance_free(i);
@@ -228,7 +328,7 @@ qd_status qd_instance_acquire(qd_wasm_program *p, uint64_t varying, qd_call *cal
 static bool is_reusable(const qd_instance *i)
 {
     const qd_wasm_module *m = i->program->module;
-    return !i->is_dead && m->state.is_stateless && m->n_imports == 0;
+    return i->cols && !i->is_dead && m->state.is_stateless && m->n_imports == 0;
 }
 
 void qd_instance_release(qd_instance *i)
@@ -251,53 +351,7 @@ void qd_instance_release(qd_instance *i)
     qd_wasm_program_unref(p);
 }
 
-/* ---- arguments and results -------------------------------------------------------------------------------------- */
-
-void *qd_instance_column(qd_instance *i, uint32_t arg)
-{
-    return i->cols + i->driver->columns[arg];
-}
-
-static int64_t as_i64(qd_value v)
-{
-    if (v.type == QD_BOOL)
-        return v.as.b;
-    if (v.type == QD_I64)
-        return v.as.i;
-    if (v.type != QD_F64 || isnan(v.as.f))
-        return 0;
-    if (v.as.f >= 0x1p63)
-        return INT64_MAX;
-    return v.as.f < -0x1p63 ? INT64_MIN : (int64_t)v.as.f;
-}
-
-static double as_f64(qd_value v)
-{
-    return v.type == QD_F64 ? v.as.f : (double)as_i64(v);
-}
-
-void qd_instance_constant(qd_instance *i, uint32_t arg, qd_value v)
-{
-    uint8_t *cell = i->cols + QD_DRIVER_CELL_CONSTANTS + 8 * arg;
-    int64_t i64 = as_i64(v);
-    int32_t i32 = i64 > INT32_MAX ? INT32_MAX : i64 < INT32_MIN ? INT32_MIN : (int32_t)i64;
-    double f64 = as_f64(v);
-    float f32 = (float)f64;
-    const struct {
-        const void *p;
-        size_t n;
-    } forms[] = {[QD_WASM_I32] = {&i32, sizeof i32},
-                 [QD_WASM_I64] = {&i64, sizeof i64},
-                 [QD_WASM_F32] = {&f32, sizeof f32},
-                 [QD_WASM_F64] = {&f64, sizeof f64}};
-    qd_wasm_valtype type = i->program->signature.params[arg];
-    memcpy(cell, forms[type].p, forms[type].n);
-}
-
-const void *qd_instance_results(const qd_instance *i)
-{
-    return i->cols + i->driver->results;
-}
+/* ---- what is said of it ----------------------------------------------------------------------------------------- */
 
 bool qd_instance_is_outdated(const qd_instance *i)
 {
@@ -326,64 +380,4 @@ bool qd_instance_current_row(const qd_instance *i, uint32_t *row)
         return false;
     *row = qd_instance_row(i);
     return true;
-}
-
-/* ---- running ---------------------------------------------------------------------------------------------------- */
-
-static qd_status fail_at_row(qd_instance *i, qd_run_failure *failure, qd_status rc)
-{
-    i->is_dead = true;
-    if (failure)
-        *failure = (qd_run_failure){.is_set = true, .row = qd_instance_row(i)};
-    return rc;
-}
-
-/* The clock only ticks inside the guest; a run of many short blocks would never meet it. */
-static qd_status check_before(const qd_instance *i, qd_error *err)
-{
-    if (i->call->canceled && __atomic_load_n(i->call->canceled, __ATOMIC_RELAXED))
-        return qd_fail(err, QD_ECANCELED, "the query was canceled");
-    if (i->call->deadline_ns != INT64_MAX && qd_clock_mono_ns() >= i->call->deadline_ns)
-        return qd_fail(err, QD_EUDF_TIMEOUT, "the query's deadline passed before the function ran");
-    return QD_OK;
-}
-
-static void begin_run(qd_instance *i, uint32_t first)
-{
-    i->runs++;
-    i->context_base = i->runs << 32;
-    memcpy(i->cols + QD_DRIVER_CELL_ROW, &first, sizeof first);
-    memcpy(i->cols + QD_DRIVER_CELL_CONTEXT, &i->context_base, sizeof i->context_base);
-    i->stop = QD_STOP_NONE;
-    if (i->host) {
-        i->host->log_used = 0;
-        i->host->has_log_note = false;
-    }
-}
-
-qd_status qd_instance_run_range(qd_instance *i, uint32_t first, uint32_t end, qd_run_failure *failure, qd_error *err)
-{
-    wasmtime_val_raw_t args[2];
-    wasm_trap_t *trap = NULL;
-    if (failure)
-        *failure = (qd_run_failure){.is_set = false};
-    if (i->is_dead || end > QD_BLOCK_DOCS)
-        return qd_fail(err, QD_EINTERNAL, i->is_dead ? "the instance has failed before" : "the block is too long");
-    if (first >= end)
-        return QD_OK;
-    begin_run(i, first);
-    qd_status rc = check_before(i, err);
-    if (rc)
-        return fail_at_row(i, failure, rc);
-    args[0].i32 = (int32_t)first;
-    args[1].i32 = (int32_t)end;
-    enter_guest(i);
-    wasmtime_error_t *error = wasmtime_func_call_unchecked(i->context, &i->run, args, 2, &trap);
-    leave_guest(i);
-    return trap || error ? fail_at_row(i, failure, qd_trap_describe(i, trap, error, err)) : QD_OK;
-}
-
-qd_status qd_instance_run(qd_instance *i, uint32_t n, qd_run_failure *failure, qd_error *err)
-{
-    return qd_instance_run_range(i, 0, n, failure, err);
 }

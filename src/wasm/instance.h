@@ -9,6 +9,8 @@
 #ifndef QD_WASM_INSTANCE_H
 #define QD_WASM_INSTANCE_H
 
+#include "base/arena.h"
+#include "wasm/columns.h"
 #include "wasm/engine_impl.h"
 #include "wasm/host.h"
 
@@ -55,6 +57,19 @@ typedef struct qd_logged_error {
     char bytes[QD_ERROR_LOG_BYTES];
 } qd_logged_error;
 
+/* A field that the guest reads by handle. */
+typedef struct qd_handle {
+    int slot;
+    qd_type type;       /* of its values as far as seen; QD_NULL: not yet */
+    bool has_no_column; /* laid down value by value */
+} qd_handle;
+
+/* Results that are no numbers. */
+typedef struct qd_row_results {
+    uint8_t has[QD_BLOCK_DOCS]; /* 0: the row has no result */
+    qd_str strings[QD_BLOCK_DOCS];
+} qd_row_results;
+
 typedef struct qd_host_state {
     qd_field_column columns[QD_FIELD_COLUMNS];
     qd_cached_name names[QD_NAME_CACHE_SLOTS];
@@ -63,19 +78,35 @@ typedef struct qd_host_state {
     bool has_log_note;
     uint64_t fake_random; /* what random_get gives without the permission */
     uint64_t fake_ns;     /* and clock_time_get */
+    qd_handle handles[QD_MAX_HANDLES];
+    uint32_t n_handles;
+    qd_row_results *results; /* NULL until a row needs it */
+    uint64_t results_run;    /* whose they are */
+    qd_arena *strings;       /* theirs */
 } qd_host_state;
+
+/* Guest memory that the host writes to; bytes 0: none. */
+typedef struct qd_area {
+    uint32_t at, bytes;
+} qd_area;
 
 struct qd_instance {
     qd_wasm_engine *engine;   /* kept by whoever holds a program of it */
     qd_wasm_program *program; /* a reference while acquired, borrowed while idle */
-    qd_wasm_native *native; /* a reference: the code that it runs */
+    qd_wasm_native *native;   /* a reference: the code that it runs */
     uint64_t varying;
     qd_call *call;
-    qd_driver *driver; /* a reference */
+    qd_driver *driver, *columns; /* references; NULL: batch has no driver, not every function needs columns */
     wasmtime_store_t *store;
     wasmtime_context_t *context; /* the store's */
-    wasmtime_func_t run;
-    uint8_t *cols; /* the driver's memory; NULL until it is instantiated: no row is current then */
+    wasmtime_instance_t guest;
+    wasmtime_func_t run;           /* the driver's; batch: the function */
+    uint8_t *cols;                 /* the driver's memory; NULL: there is none, or not yet */
+    wasmtime_memory_t cols_memory; /* the same, when it is the columns module's */
+    bool has_rows;                 /* a run is under way */
+    bool is_at_row;                /* and the driver calls for a row: it is current */
+    uint32_t run_first, run_end;
+    const char *calling; /* the export that is being called; NULL: none, or one without a name of its own */
 
     wasmtime_caller_t *caller; /* during a host call */
     wasmtime_memory_t memory;  /* the guest's export "memory", once looked up */
@@ -83,8 +114,11 @@ struct qd_instance {
     uint8_t *memory_data;        /* never moves */
     uint64_t memory_bytes;       /* at least so many lie there: it never shrinks */
     uint64_t memory_first_bytes; /* after instantiation */
+    qd_area area, block;         /* for strings and states; the batch's columns */
 
+    int32_t state; /* of an aggregate, in the batch shape */
     uint64_t runs, context_base;
+    bool was_call; /* the last run was a call of another function */
     uint64_t host_calls, string_bytes;
     qd_stop stop;
     char stop_text[160]; /* with QD_STOP_HOST */
@@ -109,7 +143,7 @@ static inline uint32_t qd_instance_row(const qd_instance *i)
 /* Is `context` the id of the row that the function is at? */
 static inline bool qd_instance_is_current(const qd_instance *i, uint64_t context)
 {
-    return i->cols && context == i->context_base + qd_instance_row(i);
+    return i->is_at_row && context == i->context_base + qd_instance_row(i);
 }
 
 /* Guest memory [at, at + n), or NULL when it is not all inside. Valid until the guest runs again. */
@@ -118,6 +152,13 @@ static inline uint8_t *qd_instance_memory(qd_instance *i, uint32_t at, uint32_t 
 {
     return (uint64_t)at + n <= i->memory_bytes ? i->memory_data + at : qd_instance_memory_slow(i, at, n);
 }
+
+/* Everything that runs guest code lies between these two. */
+void qd_instance_enter(qd_instance *i);
+void qd_instance_leave(qd_instance *i);
+
+/* area.c: what the guest's memory is lent for. Errors: QD_EUDF_MEMORY, and what quidditch_alloc fails with. */
+qd_status qd_area_reserve(qd_instance *i, uint32_t bytes, qd_area *area, qd_error *err);
 
 /* trap.c: turns what ended a call into a status and a sentence. `trap` and `error` are taken; one of them is not NULL.
  */

@@ -130,6 +130,10 @@ static qd_status keep_imports(qd_wasm_module *m, const qe_wasm_info *info, qd_er
         qd_status rc = find_import(&items[i], m->permissions, &m->imports[i], err);
         if (rc)
             return rc;
+        const qd_host_function *f = m->imports[i];
+        m->imports_columns |= !f->call;
+        m->reads_scores |= !f->call && f->permission == QD_PERM_READ_SCORE;
+        m->reads_by_handle |= !f->call && f->permission == QD_PERM_READ_DOCUMENT;
         char name[128];
         snprintf(name, sizeof name, "%s.%s", m->imports[i]->module, m->imports[i]->name);
         m->import_names[i] = qd_str_dup(qd_str_of(name));
@@ -150,10 +154,12 @@ static qd_status keep_exports(qd_wasm_module *m, const qe_wasm_info *info, qd_er
     if (!m->exports)
         return qd_fail_nomem(err);
     for (size_t i = 0; i < n; i++) {
+        qd_str export_name = {items[i].name, items[i].name_len};
+        m->exports_memory |= items[i].kind == QE_WASM_MEMORY && qd_str_is(export_name, "memory");
         if (items[i].kind != QE_WASM_FUNC)
             continue;
         qd_wasm_export *e = &m->exports[m->n_exports];
-        e->name = qd_str_dup((qd_str){items[i].name, items[i].name_len});
+        e->name = qd_str_dup(export_name);
         if (!e->name)
             return qd_fail_nomem(err);
         e->name_n = items[i].name_len;

@@ -19,7 +19,7 @@ typedef struct qd_wasm_export {
 } qd_wasm_export;
 
 struct qd_wasm_module {
-    qd_wasm_engine *engine; /* a reference */
+    qd_wasm_engine *engine;           /* a reference */
     _Atomic(qd_wasm_native *) native; /* the best code: a reference, changed under the lock */
     pthread_mutex_t native_lock;      /* held for a pointer and a count */
     atomic_uint refs;
@@ -30,6 +30,9 @@ struct qd_wasm_module {
     size_t n_imports;
     qd_wasm_export *exports; /* functions */
     size_t n_exports;
+    bool imports_columns; /* some import is answered by the columns module (columns.h): */
+    bool reads_by_handle, reads_scores;
+    bool exports_memory; /* as "memory" */
     bool has_initialize; /* exports _initialize(): a WASI reactor's constructors */
     bool has_start;
     bool is_bounded;

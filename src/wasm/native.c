@@ -13,7 +13,11 @@ static qd_status link_imports(qd_wasm_native *native, const qd_wasm_module *m, q
     wasmtime_linker_t *linker = wasmtime_linker_new(native->backend->wasm);
     wasmtime_linker_allow_shadowing(linker, true); /* a module may import one function several times */
     for (size_t i = 0; i < m->n_imports && !rc; i++)
-        rc = qd_host_define(linker, m->imports[i], err);
+        rc = m->imports[i]->call ? qd_host_define(linker, m->imports[i], err) : QD_OK;
+    if (!rc && m->imports_columns) {
+        native->linker = linker;
+        return QD_OK;
+    }
     wasmtime_error_t *error = rc ? NULL : wasmtime_linker_instantiate_pre(linker, native->wasm, &native->linked);
     char text[256];
     if (error)
@@ -80,6 +84,8 @@ void qd_wasm_native_unref(qd_wasm_native *native)
     atomic_fetch_sub_explicit(&native->engine->counts.code_bytes, native->code_bytes, memory_order_relaxed);
     if (native->linked)
         wasmtime_instance_pre_delete(native->linked);
+    if (native->linker)
+        wasmtime_linker_delete(native->linker);
     wasmtime_module_delete(native->wasm);
     free(native);
 }

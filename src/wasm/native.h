@@ -14,7 +14,8 @@ typedef struct qd_wasm_native {
     qd_wasm_engine *engine;         /* borrowed: kept by the module, which outlives its code */
     const qd_wasm_backend *backend; /* the engine's */
     wasmtime_module_t *wasm;
-    wasmtime_instance_pre_t *linked;
+    wasmtime_instance_pre_t *linked; /* NULL: some imports are of other instances of the same store, and these are */
+    wasmtime_linker_t *linker;       /* the host functions; else NULL */
     qd_wasm_tier tier;
     qd_wasm_source source;
     size_t code_bytes;

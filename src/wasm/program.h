@@ -2,12 +2,13 @@
  *
  * Programs and instances: calling one export for blocks of documents. The host never loops over documents with one call
  * each: a small generated driver module (driver.c) loops inside the sandbox over a block of up to QD_BLOCK_DOCS rows,
- * whose argument columns lie in the driver's own memory, out of the guest's reach.
+ * whose argument columns lie where the guest cannot reach them. In the batch shape the function loops itself, over
+ * columns in its own memory. What functions see of all this is told in docs/guest-abi.md.
  *
  * A block, step by step: qd_instance_column(i) for each varying argument and fill n values; qd_instance_constant(i)
- * once per query for the others; qd_instance_run(n); read qd_instance_f64/i32/i64 results. The row shape has no
- * arguments: the function gets a context id, and asks for fields and parameters by host functions (host.c), answered by
- * the qd_call that was set. */
+ * once per query for the others; qd_instance_run(n); read the results. The row and the handle shape have no arguments:
+ * the function gets a context id, and asks for fields and parameters by host functions (host.c), answered by the
+ * qd_call that was set. */
 #ifndef QD_WASM_PROGRAM_H
 #define QD_WASM_PROGRAM_H
 
@@ -24,16 +25,35 @@ typedef struct qd_wasm_limits {
     uint32_t call_ms;        /* running time of one document's call, in ticks of the 1 ms epoch clock; 100 */
     uint32_t log_bytes;      /* per run; 64 KiB */
 } qd_wasm_limits;
-#define QD_WASM_LIMITS_INIT {16u << 20, 10000, 100, 64u << 10}
+#define QD_WASM_LIMITS_INIT                                                                                            \
+    {                                                                                                                  \
+        16u << 20, 10000, 100, 64u << 10                                                                               \
+    }
 
 typedef struct qd_wasm_program qd_wasm_program;
 typedef struct qd_instance qd_instance;
 
-/* The export must exist with a signature that fits: row (i64) -> i32 or f64; typed (numbers) -> i32, i64, f32, f64.
- * `name_for_errors` ("geo@1.0.0") is copied. Holds a reference to the module. Errors: QD_EUDF_WASM naming export, what
- * it has and what is expected. */
-qd_status qd_wasm_program_new(qd_wasm_engine *e, qd_wasm_module *m, qd_str export_name, qd_wasm_shape shape,
-                              const qd_wasm_limits *limits, const char *name_for_errors, qd_wasm_program **out,
+/* What to call, and how. Borrowed. */
+typedef struct qd_wasm_program_spec {
+    qd_str export_name;
+    qd_wasm_shape shape;
+    /* An aggregate's update: an i32 comes before all other arguments, set by qd_instance_constant(i, 0), in the batch
+     * shape by qd_instance_set_state; there is no result. */
+    bool has_state;
+    bool returns_string; /* by set_result_string; what the function itself returns, if anything, is dropped */
+    bool needs_memory;   /* qd_instance_area will be used: the module must export its memory */
+    /* Batch shape: the types of the columns and of the results (QD_STRING also here). */
+    const qd_type *params;
+    uint32_t n_params;
+    qd_type result;
+    const qd_wasm_limits *limits; /* NULL: QD_WASM_LIMITS_INIT */
+    const char *name;             /* for errors: "geo@1.0.0" */
+} qd_wasm_program_spec;
+
+/* The export must exist with a signature that fits (docs/guest-abi.md): row and handle (i64) -> a number; typed
+ * (numbers) -> a number; batch (i32, i32, i32). Holds a reference to the module. Errors: QD_EUDF_WASM naming export,
+ * what it has and what is expected; QD_EUDF_MEMORY. */
+qd_status qd_wasm_program_new(qd_wasm_module *m, const qd_wasm_program_spec *spec, qd_wasm_program **out,
                               qd_error *err);
 void qd_wasm_program_ref(qd_wasm_program *p);
 void qd_wasm_program_unref(qd_wasm_program *p);
@@ -43,7 +63,7 @@ const qd_wasm_signature *qd_wasm_program_signature(const qd_wasm_program *p);
  * is released. */
 typedef struct qd_call {
     const qd_doc_source *docs; /* NULL: reads answer 3, as for a stale context */
-    const float *scores; /* of the block's rows; NULL: get_score gives 0 */
+    const float *scores;       /* of the block's rows; NULL: get_score gives 0 */
     /* A parameter by name for a row: 0 ok, 1 missing (as host functions answer). Strings: view until the block ends. */
     int (*param)(void *arg, qd_str name, uint32_t row, qd_value *out);
     void *param_arg;
@@ -64,11 +84,27 @@ qd_status qd_instance_acquire(qd_wasm_program *p, uint64_t varying, qd_call *cal
 void qd_instance_release(qd_instance *i);
 
 /* The column of a varying argument: room for QD_BLOCK_DOCS values of the argument's own type (double, int64_t, float,
- * int32_t). */
+ * int32_t). Batch: of any parameter; strings are qd_batch_string. */
 void *qd_instance_column(qd_instance *i, uint32_t arg);
+/* Batch: a byte per row, 1 where the column has a value; all 1 until written. */
+uint8_t *qd_instance_column_valid(qd_instance *i, uint32_t arg);
 /* A constant argument's value, converted to the argument's type: booleans are 0 and 1, what does not fit is cut to the
- * nearest that does, anything else is 0. Constants are 0 until set. */
+ * nearest that does, anything else is 0. Constants are 0 until set. Batch: not for strings. */
 void qd_instance_constant(qd_instance *i, uint32_t arg, qd_value v);
+/* Batch shape with has_state. */
+void qd_instance_set_state(qd_instance *i, int32_t state);
+
+/* A string as the guest sees it. */
+typedef struct qd_batch_string {
+    uint32_t at, n;
+} qd_batch_string;
+/* `bytes` of the guest's memory for the host to write to: strings that are arguments, an aggregate's serialized state.
+ * There is one area; asking for more may move it and lose what lies there. It comes from the export `quidditch_alloc`
+ * where the module has one, else the memory grows by it, which counts against its limit. Errors: QD_EUDF_MEMORY, and
+ * what quidditch_alloc fails with. */
+qd_status qd_instance_area(qd_instance *i, uint32_t bytes, uint32_t *at, uint8_t **host, qd_error *err);
+/* [at, at + n) of the guest's memory, or NULL when it is not all inside. Valid until guest code runs. */
+const uint8_t *qd_instance_bytes(qd_instance *i, uint32_t at, uint32_t n);
 
 typedef struct qd_run_failure {
     bool is_set;
@@ -80,9 +116,27 @@ typedef struct qd_run_failure {
 qd_status qd_instance_run(qd_instance *i, uint32_t n, qd_run_failure *failure, qd_error *err);
 /* The same for rows [first, end) of the block: a fresh instance goes on behind the row at which another failed. */
 qd_status qd_instance_run_range(qd_instance *i, uint32_t first, uint32_t end, qd_run_failure *failure, qd_error *err);
-/* The result column, of the signature's result type: const double*, int64_t*, float*, int32_t*. Valid until the next
- * run. */
+/* The result column, of the signature's result type: const double*, int64_t*, float*, int32_t*; batch: of the declared
+ * type. Valid until the next run. */
 const void *qd_instance_results(const qd_instance *i);
+/* A byte per row of the last run, 0 where the function said that there is no result; NULL: all have one. */
+const uint8_t *qd_instance_result_valid(const qd_instance *i);
+/* With returns_string: the string of a row that is valid. View until the next run. Errors: QD_EUDF_FAILED (batch: the
+ * address is not in the guest's memory, or not UTF-8). */
+qd_status qd_instance_result_string(qd_instance *i, uint32_t row, qd_str *out, qd_error *err);
+
+typedef union qd_wasm_value {
+    int32_t i32;
+    int64_t i64;
+    float f32;
+    double f64;
+} qd_wasm_value;
+/* Calls another function of the module, outside of any document: what an aggregate has beside its update. `signature`
+ * ("iii:I": parameters, colon, result; i i32, I i64, f f32, F f64) is what the export must have. A string that it sets
+ * as its result is row 0's. The same limits and errors as qd_instance_run, and QD_EUDF_WASM (no such export, or
+ * another signature). */
+qd_status qd_instance_call(qd_instance *i, qd_str export_name, const char *signature, const qd_wasm_value *args,
+                           qd_wasm_value *result, qd_error *err);
 /* Has the module better native code than this instance runs? Then release it and acquire another, between blocks. */
 bool qd_instance_is_outdated(const qd_instance *i);
 /* The most rows that one run may have, so that a function without epoch checks ends soon enough: 1 to QD_BLOCK_DOCS. */

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <wasmtime.h>
 
+#include "wasm/batch.h"
 #include "wasm/program.h"
 
 struct qd_wasm_program {
@@ -14,6 +15,8 @@ struct qd_wasm_program {
     qd_wasm_module *module; /* a reference */
     qd_wasm_signature signature;
     qd_wasm_shape shape;
+    bool has_state, returns_string;
+    qd_batch_layout *batch; /* NULL: not batch */
     qd_wasm_limits limits;
     char *export_name;
     size_t export_name_n;

@@ -59,11 +59,11 @@ static size_t write_frame(const wasm_frame_t *frame, const char *export, bool is
 static void write_frames(const qd_instance *i, const wasm_frame_vec_t *frames, char *out, size_t size)
 {
     size_t n = frames->size, used = 0;
-    if (n > 0 && i->cols)
+    if (n > 0 && i->is_at_row)
         n--;
     out[0] = 0;
     for (size_t k = 0; k < n && k < MAX_FRAMES; k++) {
-        const char *export = i->cols && k + 1 == n ? i->program->export_name : NULL;
+        const char *export = k + 1 == n ? i->calling : NULL;
         size_t more = write_frame(frames->data[k], export, k == 0, out + used, size - used);
         if (more == 0) {
             out[used] = 0;

@@ -123,13 +123,13 @@ static qd_wasm_program *program(void)
     size_t n;
     const qd_wasm_engine_options options = QD_WASM_ENGINE_OPTIONS_INIT;
     const qd_wasm_module_options module_options = {.permissions = UINT32_MAX};
-    const qd_wasm_limits limits = QD_WASM_LIMITS_INIT;
+    const qd_wasm_program_spec spec = {.export_name = QD_STR("f"), .shape = QD_SHAPE_ROW, .name = "fuzz@1.0.0"};
     if (made)
         return made;
     if (qd_wasm_engine_new(&options, &engine, NULL) != QD_OK ||
         qd_wasm_from_wat((qd_str){WAT, sizeof WAT - 1}, &wasm, &n, NULL) != QD_OK ||
         qd_wasm_module_new(engine, wasm, n, &module_options, &module, NULL) != QD_OK ||
-        qd_wasm_program_new(engine, module, QD_STR("f"), QD_SHAPE_ROW, &limits, "fuzz@1.0.0", &made, NULL) != QD_OK)
+        qd_wasm_program_new(module, &spec, &made, NULL) != QD_OK)
         abort();
     free(wasm);
     return made;
@@ -141,7 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t logged = 0;
     qd_error err = QD_ERROR_INIT;
     qd_instance *instance = NULL;
-    const qd_doc_source docs = {NULL, resolve, no_column_f64, no_column_i64, value, id};
+    const qd_doc_source docs = {NULL, resolve, no_column_f64, no_column_i64, value, id, NULL, NULL};
     qd_call call = {
         .docs = &docs, .scores = &score, .param = param, .log = on_log, .log_arg = &logged, .deadline_ns = INT64_MAX};
     input = (qd_str){(const char *)data, size > 65536 ? 65536 : size};

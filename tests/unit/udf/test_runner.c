@@ -132,7 +132,7 @@ static qd_status run(call *c)
 {
     static float scores[QD_BLOCK_DOCS];
     fake_docs fake = {.n = c->n, .has_columns = !c->without_columns};
-    const qd_doc_source docs = {&fake, resolve, block_f64, block_i64, value, doc_id};
+    const qd_doc_source docs = {&fake, resolve, block_f64, block_i64, value, doc_id, NULL, NULL};
     const qd_run_control control = {.deadline_ns = c->deadline_ns ? c->deadline_ns : INT64_MAX,
                                     .canceled = c->canceled};
     json_t *params = c->params ? json_of(c->params) : NULL;
@@ -555,7 +555,7 @@ static void test_open__unknown_field_slot__is_refused(void **state)
     (void)state;
     qd_error err = QD_ERROR_INIT;
     fake_docs fake = {.n = 1};
-    const qd_doc_source docs = {&fake, resolve, block_f64, block_i64, value, doc_id};
+    const qd_doc_source docs = {&fake, resolve, block_f64, block_i64, value, doc_id, NULL, NULL};
     const qd_run_control control = {.deadline_ns = INT64_MAX};
     const qd_binding_spec spec = {0};
     qd_binding *b = NULL;

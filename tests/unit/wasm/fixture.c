@@ -171,11 +171,17 @@ qd_status fixture_compile(fixture *f, const char *wat, uint32_t permissions)
     return rc;
 }
 
+qd_status fixture_program(fixture *f, qd_wasm_shape shape, const qd_wasm_limits *limits, const char *name)
+{
+    const qd_wasm_program_spec spec = {.export_name = QD_STR("f"), .shape = shape, .limits = limits, .name = name};
+    return qd_wasm_program_new(f->module, &spec, &f->program, &f->err);
+}
+
 qd_status fixture_load(fixture *f, const char *wat, qd_wasm_shape shape, uint64_t varying, const qd_wasm_limits *limits)
 {
     qd_status rc = fixture_compile(f, wat, ALL_PERMISSIONS);
     if (!rc)
-        rc = qd_wasm_program_new(f->engine, f->module, QD_STR("f"), shape, limits, "test@1.0.0", &f->program, &f->err);
+        rc = fixture_program(f, shape, limits, "test@1.0.0");
     if (!rc)
         rc = qd_instance_acquire(f->program, varying, &f->call, &f->instance, &f->err);
     return rc;

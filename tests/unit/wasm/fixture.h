@@ -47,6 +47,8 @@ int fixture_reset(void **state);
 
 /* Text to a module with permissions; the status, and the error in f->err. */
 qd_status fixture_compile(fixture *f, const char *wat, uint32_t permissions);
+/* The program of export "f" of what was compiled; limits may be NULL. */
+qd_status fixture_program(fixture *f, qd_wasm_shape shape, const qd_wasm_limits *limits, const char *name);
 /* The same, then the program of export "f" and an instance of it; limits may be NULL. */
 qd_status fixture_load(fixture *f, const char *wat, qd_wasm_shape shape, uint64_t varying,
                        const qd_wasm_limits *limits);

@@ -399,12 +399,9 @@ static void test_wasi__random_and_clock__are_constant_without_permission(void **
     fixture *f = *state;
     int32_t first[3];
     for (int round = 0; round < 2; round++) {
-        const qd_wasm_limits limits = QD_WASM_LIMITS_INIT;
         assert_int_equal(fixture_compile(f, RANDOM_AND_CLOCK, ALL_PERMISSIONS & ~(QD_PERM_RANDOM | QD_PERM_CLOCK)),
                          QD_OK);
-        assert_int_equal(qd_wasm_program_new(f->engine, f->module, QD_STR("f"), QD_SHAPE_ROW, &limits, "r@1.0.0",
-                                             &f->program, &f->err),
-                         QD_OK);
+        assert_int_equal(fixture_program(f, QD_SHAPE_ROW, NULL, "r@1.0.0"), QD_OK);
         assert_int_equal(qd_instance_acquire(f->program, 0, &f->call, &f->instance, &f->err), QD_OK);
         assert_int_equal(fixture_run(f, 3), QD_OK);
         if (round == 0)
@@ -421,15 +418,12 @@ static void test_wasi__random_and_clock__are_constant_without_permission(void **
 static void test_wasi__clock__counts_its_reads_without_permission(void **state)
 {
     fixture *f = *state;
-    const qd_wasm_limits limits = QD_WASM_LIMITS_INIT;
     assert_int_equal(fixture_compile(f,
                                      GUEST("i32", "(drop (call $clock_time_get (i32.const 1) (i64.const 0)"
                                                   " (i32.const 208))) (i32.wrap_i64 (i64.load (i32.const 208)))"),
                                      ALL_PERMISSIONS & ~QD_PERM_CLOCK),
                      QD_OK);
-    assert_int_equal(
-        qd_wasm_program_new(f->engine, f->module, QD_STR("f"), QD_SHAPE_ROW, &limits, "c@1.0.0", &f->program, &f->err),
-        QD_OK);
+    assert_int_equal(fixture_program(f, QD_SHAPE_ROW, NULL, "c@1.0.0"), QD_OK);
     assert_int_equal(qd_instance_acquire(f->program, 0, &f->call, &f->instance, &f->err), QD_OK);
     assert_int_equal(fixture_run(f, 3), QD_OK);
     const int32_t *out = qd_instance_results(f->instance);

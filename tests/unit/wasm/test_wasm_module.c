@@ -149,8 +149,14 @@ static void test_program__unfit_exports__are_refused(void **state)
         {"(module (memory (export \"f\") 1))", QD_SHAPE_ROW,
          "function 't@1.0.0': the module exports no function 'f'; it exports none"},
         {"(module (func (export \"f\") (param i32) (result i32) (i32.const 1)))", QD_SHAPE_ROW,
-         "function 't@1.0.0': export 'f' has the signature (i32) -> i32; the row shape has (i64) -> i32 for filters or "
-         "(i64) -> f64"},
+         "function 't@1.0.0': export 'f' has the signature (i32) -> i32; the row shape has (i64) and one number as "
+         "its result"},
+        {"(module (func (export \"f\") (param i64)))", QD_SHAPE_HANDLE,
+         "function 't@1.0.0': export 'f' has the signature (i64); the handle shape has (i64) and one number as its "
+         "result"},
+        {"(module (func (export \"f\") (param i32 i32)))", QD_SHAPE_BATCH,
+         "function 't@1.0.0': export 'f' has the signature (i32, i32); the batch shape has (i32, i32, i32) and no "
+         "result"},
         {"(module (func (export \"f\") (param v128) (result f64) (f64.const 1)))", QD_SHAPE_TYPED,
          "function 't@1.0.0': export 'f' has the signature (another type) -> f64; the typed shape has at most 64 "
          "numbers "
@@ -162,9 +168,7 @@ static void test_program__unfit_exports__are_refused(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(fixture_compile(f, cases[i].wat, 0), QD_OK);
-        assert_int_equal(qd_wasm_program_new(f->engine, f->module, QD_STR("f"), cases[i].shape, NULL, "t@1.0.0",
-                                             &f->program, &f->err),
-                         QD_EUDF_WASM);
+        assert_int_equal(fixture_program(f, cases[i].shape, NULL, "t@1.0.0"), QD_EUDF_WASM);
         assert_string_equal(f->err.message, cases[i].message);
         assert_string_equal(f->err.field, "function_name");
         fixture_reset(state);

@@ -45,9 +45,7 @@ static void test_sdk__guest_runs(void **state)
 {
     fixture *f = *state;
     load_guest(f);
-    assert_int_equal(
-        qd_wasm_program_new(f->engine, f->module, QD_STR("f"), QD_SHAPE_ROW, NULL, "sdk@1.0.0", &f->program, &f->err),
-        QD_OK);
+    assert_int_equal(fixture_program(f, QD_SHAPE_ROW, NULL, "sdk@1.0.0"), QD_OK);
     assert_int_equal(qd_instance_acquire(f->program, 0, &f->call, &f->instance, &f->err), QD_OK);
     if (fixture_run(f, 5))
         fail_msg("%s", f->err.message);
@@ -56,6 +54,10 @@ static void test_sdk__guest_runs(void **state)
         double expected = 1.5 * row + 10 * row + (row & 1) + 2.5 + 42 + row + 1 + row / 4.0 + 4 + 3 + 10 + 3;
         assert_true(out[row] == (row == 3 ? -1 : expected));
     }
+    const uint8_t *valid = qd_instance_result_valid(f->instance);
+    assert_non_null(valid);
+    for (int row = 0; row < 5; row++)
+        assert_int_equal(valid[row], row != 4);
     assert_int_equal(f->n_logs, 1);
     assert_string_equal(f->last_log, "no price");
     assert_int_equal(f->last_level, 2);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a manifest says of a function, as the wasm room wants it: shape, types of columns, what is returned. */
+#ifndef QD_UDF_PROGRAM_H
+#define QD_UDF_PROGRAM_H
+
+#include "udf/manifest.h"
+
+/* The program of one export of the manifest's kind and shape. `label` for errors. Errors: as qd_wasm_program_new. */
+qd_status qd_manifest_program(const qd_manifest *m, qd_wasm_module *module, qd_str export_name, const char *label,
+                              qd_wasm_program **out, qd_error *err);
+
+/* Whether any parameter is a string. */
+bool qd_manifest_has_strings(const qd_manifest *m);
+/* What the function gives for a document: QD_BOOL for filters, QD_F64 for scores, else `returns`, else what the
+ * signature's number is. */
+qd_type qd_manifest_result(const qd_manifest *m, const qd_wasm_signature *s);
+
+#endif

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Fields by handle: a name is looked up once, and the numbers of a whole block are laid down where the columns module
+ * (columns.h) reads them for the guest. What is no number is asked for by handle. */
+#include "wasm/columns.h"
+#include "wasm/host.h"
+#include "wasm/instance.h"
+#include "wasm/module_impl.h"
+#include "wasm/program_impl.h"
+
+#define MAX_NAME_BYTES 1024
+
+static int64_t *values_of(const qd_instance *i, uint32_t handle)
+{
+    return (int64_t *)(void *)(i->cols + QD_COLS_VALUES + handle * QD_COLS_VALUES_STRIDE);
+}
+
+static uint8_t *valid_of(const qd_instance *i, uint32_t handle)
+{
+    return i->cols + QD_COLS_VALID + handle * QD_COLS_VALID_STRIDE;
+}
+
+static void set_type(const qd_instance *i, uint32_t handle, int32_t type)
+{
+    memcpy(i->cols + QD_COLS_TYPES + 4 * handle, &type, sizeof type);
+}
+
+/* ---- laying down ------------------------------------------------------------------------------------------------ */
+
+/* Integers already written become floats: the field has both. */
+static void turn_to_floats(int64_t *values, uint32_t n)
+{
+    for (uint32_t row = 0; row < n; row++) {
+        double v = (double)values[row];
+        memcpy(&values[row], &v, sizeof v);
+    }
+}
+
+/* Row by row: fields without a column. */
+static void lay_by_value(qd_instance *i, uint32_t handle, uint32_t first, uint32_t end)
+{
+    const qd_doc_source *docs = i->call->docs;
+    int64_t *values = values_of(i, handle);
+    uint8_t *valid = valid_of(i, handle);
+    bool has_floats = false;
+    for (uint32_t row = first; row < end; row++) {
+        qd_value v;
+        bool is_there = docs->value(docs->arg, i->host->handles[handle].slot, row, &v);
+        bool is_float = is_there && v.type == QD_F64;
+        double as_float = 0;
+        int64_t as_integer = 0;
+        if (is_float && !has_floats)
+            turn_to_floats(values + first, row - first);
+        has_floats |= is_float;
+        if (is_there && v.type == QD_BOOL)
+            v = (qd_value){.type = QD_I64, .as.i = v.as.b};
+        valid[row] = is_there && (has_floats ? qd_value_to_f64(v, &as_float) : qd_value_to_i64(v, &as_integer));
+        if (has_floats)
+            memcpy(&values[row], &as_float, sizeof as_float);
+        else
+            values[row] = as_integer;
+    }
+    set_type(i, handle, has_floats ? QD_COLS_F64 : QD_COLS_I64);
+}
+
+/* The type of the first value that is there; QD_NULL: none. A column's values are all of one type. */
+static qd_type observe(const qd_instance *i, int slot, uint32_t first, uint32_t end)
+{
+    const qd_doc_source *docs = i->call->docs;
+    qd_value v;
+    for (uint32_t row = first; row < end; row++)
+        if (docs->value(docs->arg, slot, row, &v) && v.type != QD_NULL)
+            return v.type;
+    return QD_NULL;
+}
+
+static bool lay_column(qd_instance *i, uint32_t handle)
+{
+    const qd_doc_source *docs = i->call->docs;
+    const qd_handle *h = &i->host->handles[handle];
+    int64_t *values = values_of(i, handle);
+    uint8_t *valid = valid_of(i, handle);
+    bool is_all_valid = false, is_float = h->type == QD_F64;
+    bool has_column = is_float ? docs->block_f64(docs->arg, h->slot, (double *)(void *)values, valid, &is_all_valid)
+                               : docs->block_i64(docs->arg, h->slot, values, valid, &is_all_valid);
+    if (has_column && is_all_valid)
+        memset(valid, 1, QD_BLOCK_DOCS);
+    set_type(i, handle, is_float ? QD_COLS_F64 : QD_COLS_I64);
+    return has_column;
+}
+
+static void lay_handle(qd_instance *i, uint32_t handle, uint32_t first, uint32_t end)
+{
+    qd_handle *h = &i->host->handles[handle];
+    if (!h->has_no_column && h->type == QD_NULL)
+        h->type = observe(i, h->slot, first, end);
+    if (h->type == QD_NULL && !h->has_no_column) {
+        set_type(i, handle, QD_COLS_NONE);
+        memset(valid_of(i, handle) + first, 0, end - first);
+        return;
+    }
+    if (!h->has_no_column && h->type != QD_STRING && lay_column(i, handle))
+        return;
+    h->has_no_column = true;
+    lay_by_value(i, handle, first, end);
+}
+
+static void lay_scores(qd_instance *i, uint32_t first, uint32_t end)
+{
+    float *to = (float *)(void *)(i->cols + QD_COLS_SCORES);
+    if (i->call->scores)
+        memcpy(to + first, i->call->scores + first, (end - first) * sizeof *to);
+    else
+        memset(to + first, 0, (end - first) * sizeof *to);
+}
+
+void qd_host_lay_columns(qd_instance *i, uint32_t first, uint32_t end)
+{
+    const qd_wasm_module *m = i->program->module;
+    for (uint32_t h = 0; m->reads_by_handle && i->call->docs && h < i->host->n_handles; h++)
+        lay_handle(i, h, first, end);
+    if (m->reads_scores)
+        lay_scores(i, first, end);
+}
+
+/* ---- handles ---------------------------------------------------------------------------------------------------- */
+
+/* One field has one handle, however often it is asked for. */
+static int32_t handle_of(qd_instance *i, int slot)
+{
+    qd_host_state *host = i->host;
+    for (uint32_t h = 0; h < host->n_handles; h++)
+        if (host->handles[h].slot == slot)
+            return (int32_t)h;
+    if (host->n_handles == QD_MAX_HANDLES)
+        return -1;
+    uint32_t handle = host->n_handles++;
+    host->handles[handle] = (qd_handle){.slot = slot};
+    if (i->is_at_row && i->program->module->reads_by_handle)
+        lay_handle(i, handle, qd_instance_row(i), i->run_end);
+    return (int32_t)handle;
+}
+
+static wasm_trap_t *field_handle(qd_instance *i, wasmtime_val_raw_t *v)
+{
+    const qd_doc_source *docs = i->call->docs;
+    uint32_t n = (uint32_t)v[1].i32;
+    const char *name = n <= MAX_NAME_BYTES ? (const char *)qd_instance_memory(i, (uint32_t)v[0].i32, n) : NULL;
+    int slot = name && docs ? docs->resolve(docs->arg, (qd_str){name, n}) : -1;
+    v[0].i32 = slot >= 0 ? handle_of(i, slot) : -1;
+    return NULL;
+}
+
+/* The slot of a handle, when it is one and there is a document to read it from. */
+static bool find_slot(const qd_instance *i, int32_t handle, int *slot)
+{
+    if (!i->is_at_row || handle < 0 || (uint32_t)handle >= i->host->n_handles)
+        return false;
+    *slot = i->host->handles[handle].slot;
+    return true;
+}
+
+static int32_t read_handle(qd_instance *i, int32_t handle, qd_value *out)
+{
+    const qd_doc_source *docs = i->call->docs;
+    int slot;
+    if (!find_slot(i, handle, &slot))
+        return QD_HOST_BAD_BUFFER;
+    bool is_there = docs->value(docs->arg, slot, qd_instance_row(i), out) && out->type != QD_NULL;
+    return is_there ? QD_HOST_OK : QD_HOST_MISSING;
+}
+
+static wasm_trap_t *field_string(qd_instance *i, wasmtime_val_raw_t *v)
+{
+    qd_value value;
+    int32_t rc = read_handle(i, v[0].i32, &value);
+    if (rc == QD_HOST_OK)
+        rc = value.type == QD_STRING ? qd_host_write_string(i, (uint32_t)v[1].i32, (uint32_t)v[2].i32, value.as.s)
+                                     : QD_HOST_WRONG_TYPE;
+    v[0].i32 = rc;
+    return NULL;
+}
+
+/* ---- several values --------------------------------------------------------------------------------------------- */
+
+uint32_t qd_host_count_values(const qd_instance *i, int slot)
+{
+    const qd_doc_source *docs = i->call->docs;
+    qd_value v;
+    if (docs->count)
+        return docs->count(docs->arg, slot, qd_instance_row(i));
+    return docs->value(docs->arg, slot, qd_instance_row(i), &v) && v.type != QD_NULL;
+}
+
+static wasm_trap_t *field_count(qd_instance *i, wasmtime_val_raw_t *v)
+{
+    int slot;
+    v[0].i32 = find_slot(i, v[0].i32, &slot) ? (int32_t)qd_host_count_values(i, slot) : 0;
+    return NULL;
+}
+
+/* The value number v[1] of handle v[0]. */
+static int32_t read_value_at(qd_instance *i, const wasmtime_val_raw_t *v, qd_value *out)
+{
+    const qd_doc_source *docs = i->call->docs;
+    uint32_t at = (uint32_t)v[1].i32;
+    int slot;
+    if (at == 0 || !docs || !docs->value_at) {
+        int32_t rc = read_handle(i, v[0].i32, out);
+        return rc == QD_HOST_OK && at > 0 ? QD_HOST_MISSING : rc;
+    }
+    if (!find_slot(i, v[0].i32, &slot))
+        return QD_HOST_BAD_BUFFER;
+    return docs->value_at(docs->arg, slot, qd_instance_row(i), at, out) ? QD_HOST_OK : QD_HOST_MISSING;
+}
+
+static wasm_trap_t *field_f64_at(qd_instance *i, wasmtime_val_raw_t *v)
+{
+    qd_value value;
+    double out;
+    int32_t rc = read_value_at(i, v, &value);
+    if (rc == QD_HOST_OK)
+        rc = qd_value_to_f64(value, &out) ? qd_host_write(i, (uint32_t)v[2].i32, &out, sizeof out) : QD_HOST_WRONG_TYPE;
+    v[0].i32 = rc;
+    return NULL;
+}
+
+static wasm_trap_t *field_i64_at(qd_instance *i, wasmtime_val_raw_t *v)
+{
+    qd_value value;
+    int64_t out;
+    int32_t rc = read_value_at(i, v, &value);
+    if (rc == QD_HOST_OK && value.type == QD_BOOL)
+        value = (qd_value){.type = QD_I64, .as.i = value.as.b};
+    if (rc == QD_HOST_OK)
+        rc = qd_value_to_i64(value, &out) ? qd_host_write(i, (uint32_t)v[2].i32, &out, sizeof out) : QD_HOST_WRONG_TYPE;
+    v[0].i32 = rc;
+    return NULL;
+}
+
+static wasm_trap_t *field_string_at(qd_instance *i, wasmtime_val_raw_t *v)
+{
+    qd_value value;
+    int32_t rc = read_value_at(i, v, &value);
+    if (rc == QD_HOST_OK)
+        rc = value.type == QD_STRING ? qd_host_write_string(i, (uint32_t)v[2].i32, (uint32_t)v[3].i32, value.as.s)
+                                     : QD_HOST_WRONG_TYPE;
+    v[0].i32 = rc;
+    return NULL;
+}
+
+#define DOC QD_PERM_READ_DOCUMENT
+const qd_host_function qd_host_handles[] = {
+    {"env", "field_handle", "ii:i", DOC, field_handle,
+     "a handle for a field, the same for the same field; -1: more than 64, or a bad address"},
+    {"env", "field_f64", "i:F", DOC, NULL, "a number, boolean or date by handle; 0 where there is none"},
+    {"env", "field_i64", "i:I", DOC, NULL, "the same as i64; a fraction is cut, what does not fit is the nearest"},
+    {"env", "field_valid", "i:i", DOC, NULL, "1 when the document has such a value, else 0"},
+    {"env", "score", ":F", QD_PERM_READ_SCORE, NULL, "the score before this function"},
+    {"env", "field_string", "iii:i", DOC, field_string,
+     "copies a string by handle; *len is the capacity before and the length after"},
+    {"env", "field_count", "i:i", DOC, field_count, "how many values the document has for the field"},
+    {"env", "field_f64_at", "iii:i", DOC, field_f64_at, "the i-th of several values, from 0, as f64"},
+    {"env", "field_i64_at", "iii:i", DOC, field_i64_at, "the same as i64"},
+    {"env", "field_string_at", "iiii:i", DOC, field_string_at, "the same as a string"},
+    {0},
+};
