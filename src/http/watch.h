@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Notices clients that go away where libmicrohttpd does not. One thread, asleep while there are no connections:
- *  - work: libmicrohttpd does not look at suspended connections. Their sockets are polled every 50 ms, and `canceled`
- * of the request is set.
+ *  - work: libmicrohttpd does not look at suspended connections. An epoll set of this thread's own has every connection
+ *    from its start to its end, for the end of its stream alone, so that a request costs no system call; when the end
+ *    comes while a request is at work, `canceled` of it is set within the millisecond. A client that ended its stream
+ *    before the work began has perhaps only said that nothing more will come: it gets 50 to 100 ms, by a poll of the
+ *    sockets at work every 50 ms.
  *  - connections: libmicrohttpd's edge-triggered epoll misses an end of stream that arrives together with the last
  *    bytes of an unfinished request, and would keep the connection until it times out. All sockets are polled every
  *    second; one whose client has been gone for two looks, with no request at work, is shut down, which
  *    libmicrohttpd notices.
- * Lock order: the watch's mutex is innermost; the only calls under it are poll(2) without waiting and shutdown(2). */
+ * Lock order: the watch's mutex is innermost; the only calls under it are poll(2) without waiting, epoll_ctl(2) and
+ * shutdown(2). */
 #ifndef QD_HTTP_WATCH_H
 #define QD_HTTP_WATCH_H
 

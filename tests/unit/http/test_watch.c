@@ -50,6 +50,42 @@ static void test_peer_closes__canceled(void **state)
     close(b[1]);
 }
 
+/* The same on a watched connection, where the end of the stream is an event; once before and once after the work of an
+ * earlier request on it, and not for the connection whose socket took its number later. */
+static void test_connection_closes_during_work__only_its_work_is_canceled(void **state)
+{
+    (void)state;
+    int a[2], b[2];
+    qd_error err = QD_ERROR_INIT;
+    qd_watch *w = NULL;
+    qd_watched of_a = {0}, of_b = {0}, earlier = {0}, work_a = {0}, work_b = {0};
+    volatile bool earlier_gone = false, a_gone = false, b_gone = false;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, a), 0);
+    assert_status_ok(qd_watch_new(&w, &err), &err);
+    qd_watch_add_connection(w, &of_a, a[0]);
+    qd_watch_add_work(w, &earlier, a[0], &earlier_gone);
+    qd_watch_remove(w, &earlier);
+    qd_watch_add_work(w, &work_a, a[0], &a_gone);
+    assert_int_equal(write(a[1], "x", 1), 1);
+    shutdown(a[1], SHUT_WR);
+    assert_true(becomes_set(&a_gone));
+    assert_false(is_set(&earlier_gone));
+    qd_watch_remove(w, &work_a);
+    qd_watch_remove(w, &of_a);
+    close(a[0]);
+    close(a[1]);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, b), 0);
+    qd_watch_add_connection(w, &of_b, b[0]);
+    qd_watch_add_work(w, &work_b, b[0], &b_gone);
+    assert_false(is_set(&b_gone));
+    close(b[1]);
+    assert_true(becomes_set(&b_gone));
+    qd_watch_remove(w, &work_b);
+    qd_watch_remove(w, &of_b);
+    qd_watch_free(w);
+    close(b[0]);
+}
+
 /* Does the peer of a socket that was shut down see its end? At most five seconds. */
 static bool reaches_end(int socket)
 {
@@ -93,6 +129,7 @@ static void test_connection_of_a_client_that_left__shut_down_unless_busy(void **
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_peer_closes__canceled),
+                                       cmocka_unit_test(test_connection_closes_during_work__only_its_work_is_canceled),
                                        cmocka_unit_test(test_connection_of_a_client_that_left__shut_down_unless_busy)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
