@@ -225,7 +225,7 @@ static void spread_results(qd_runner *r, double *out, uint8_t *valid)
             valid[r->rows[p]] = r->valid[p];
     }
     /* Rows that were left out of the positions have no result by now. */
-    bool is_done = !r->has_bad_rows || (r->is_compacted && r->n_errors == 0);
+    bool is_done = !r->has_bad_rows || (r->is_compacted && !r->has_failed_rows);
     for (uint32_t row = 0; !is_done && row < r->n; row++) {
         if (r->state[row] == QD_ROW_RUN)
             continue;
@@ -306,8 +306,8 @@ qd_status qd_runner_run(qd_runner *r, uint32_t n, const float *scores, double *o
         return qd_fail(err, QD_EINTERNAL, "a block of %u documents; at most %d", n, QD_BLOCK_DOCS);
     r->n = r->n_positions = n;
     r->scores = r->call.scores = scores;
-    r->is_compacted = r->is_stashed = r->has_bad_rows = false;
-    r->n_called = r->n_errors = 0;
+    r->is_compacted = r->is_stashed = r->has_bad_rows = r->has_failed_rows = false;
+    r->n_called = 0;
     memset(r->state, QD_ROW_RUN, n);
     qd_status st = r->b->udf->manifest->abi == QD_ABI_TYPED ? run_typed_shape(r, out, valid, err)
                                                             : run_row_shape(r, out, valid, err);

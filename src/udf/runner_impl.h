@@ -50,6 +50,7 @@ struct qd_runner {
     bool is_compacted; /* else positions are rows */
     bool is_stashed;   /* the columns lie in `stash` too */
     bool has_bad_rows; /* some row's state is not QD_ROW_RUN */
+    bool has_failed_rows;
     const float *scores;
     uint32_t n_called;
     qd_runner_count count;
