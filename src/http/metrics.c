@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "http/api.h"
+#include "http/metrics_udf.h"
 #include "quidditch/version.h"
 
 /* Answers by the first digit of their status; 0 and 1 stay empty. */
@@ -186,5 +187,5 @@ qd_status qd_metrics_write(qd_metrics *m, const qd_api *api, qd_buf *out, qd_err
         qd_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name, row->type);
         row->write(row, &s, out);
     }
-    return QD_OK;
+    return qd_metrics_write_udf(api, out, err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Counters and their Prometheus text (exposition format 0.0.4). The rows of one table in metrics.c are all metrics that
- * exist; requests are counted by route class. Threads: any; nothing here waits. */
+ * Counters and their Prometheus text (exposition format 0.0.4). The rows of two tables, in metrics.c and metrics_udf.c
+ * (functions), are all metrics that exist; requests are counted by route class. Threads: any; counting never waits. */
 #ifndef QD_HTTP_METRICS_H
 #define QD_HTTP_METRICS_H
 

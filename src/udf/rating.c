@@ -171,7 +171,10 @@ const char *qd_rating_name(qd_rating r)
 
 qd_rating_facts qd_rating_facts_of(const qd_udf *u)
 {
-    return (qd_rating_facts){.is_row_shape = u->manifest->abi == QD_ABI_ROW,
+    qd_wasm_status code;
+    qd_wasm_module_read_status(u->module, &code);
+    return (qd_rating_facts){.is_baseline = code.tier == QD_TIER_BASELINE,
+                             .is_row_shape = u->manifest->abi == QD_ABI_ROW,
                              .call_ms = u->manifest->limits.call_ms,
                              .memory_bytes = u->manifest->limits.memory_bytes};
 }

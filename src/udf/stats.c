@@ -308,6 +308,7 @@ static void summarize(const qd_stats_kept *k, qd_stats_summary *out)
         out->errors_by_kind[i] = k->errors[i];
         out->errors += k->errors[i];
     }
+    out->latency_count = h->count;
     if (h->count > 0) {
         out->min_ns = (double)h->min / PS_PER_NS;
         out->max_ns = (double)h->max / PS_PER_NS;

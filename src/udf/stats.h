@@ -40,7 +40,7 @@ typedef struct qd_stats_summary {
     uint64_t calls, documents, host_calls, string_bytes, total_ns;
     uint64_t errors, errors_by_kind[QD_STATS_ERROR_KINDS];
     double min_ns, avg_ns, p50_ns, p95_ns, p99_ns, p999_ns, max_ns; /* of a call; 0 without one */
-    uint64_t calls_to[QD_STATS_BOUNDS];                             /* calls that took at most QD_STATS_BOUNDS_NS[i] */
+    uint64_t latency_count, calls_to[QD_STATS_BOUNDS]; /* in the histogram: all, at most QD_STATS_BOUNDS_NS[i] */
     uint32_t instances, instances_peak;                             /* at work now; at once, since the start */
     int64_t last_used_ms;                                           /* 0: never */
     qd_status last_error_code;                                      /* QD_OK: there was none */
