@@ -9,13 +9,13 @@ static const char *const names[] = {"price", "stock", "flag", "name", "extra", "
 
 static int resolve(void *arg, qd_str path)
 {
-    (void)arg;
+    const fixture *f = arg;
     if (qd_str_is(path, "one.too.many"))
         return -1;
     for (int i = 0; i < UNKNOWN; i++)
         if (qd_str_is(path, names[i]))
             return i;
-    return UNKNOWN;
+    return f->has_a_slot_per_name ? UNKNOWN + (int)path.n : UNKNOWN;
 }
 
 static bool value_at(int slot, uint32_t row, char text[32], qd_value *out)

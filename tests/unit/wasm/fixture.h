@@ -30,6 +30,7 @@ typedef struct fixture {
     qd_call call;
     float scores[QD_BLOCK_DOCS];
     volatile bool canceled;
+    bool has_a_slot_per_name; /* unknown names are fields of their own, by their length */
     qd_run_failure failure;
     qd_error err;
     /* What happened. */
