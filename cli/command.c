@@ -35,6 +35,14 @@ static const option INIT_OPTIONS[] = {
     {"dir", "DIR", "the project's directory (default: the name)"},
     {0},
 };
+static const option BENCH_OPTIONS[] = {
+    {"documents", "FILE", "run over these, one JSON object per line (default: those of cases.json, else made up)"},
+    {"ms", "N", "how long to measure (2000)"},
+    {"parameters", "JSON", "the call's parameters, or @FILE (default: those of the first case)"},
+    {"context", "JSON", "the request's context, or @FILE (likewise)"},
+    REGISTRATION_OPTIONS,
+    {0},
+};
 static const option ROLLBACK_OPTIONS[] = {{"to", "VERSION", "to this version (default: the one before)"}, {0}};
 static const option HISTORY_OPTIONS[] = {{"page", "N", "from 1"}, {"size", "N", "entries per page (100)"}, {0}};
 static const option STATS_OPTIONS[] = {{"reset", NULL, "begin anew"}, {0}};
@@ -70,6 +78,8 @@ static const command COMMANDS[] = {
     {"udf", "validate", "DIR|FILE", "all checks of deploy; nothing is kept", 1, 1, DEPLOY_OPTIONS, udf_validate},
     {"udf", "test", "NAME[@VERSION]|DIR|FILE", "call a function with a document; a path needs no deploy", 1, 1,
      TEST_OPTIONS, udf_test},
+    {"udf", "bench", "DIR|FILE", "measure what a function costs per document, here, without a server", 1, 1,
+     BENCH_OPTIONS, udf_bench},
     {"udf", "list", "[TEXT]", "registered functions, all or those that TEXT finds", 0, 1, LIST_OPTIONS, udf_list},
     {"udf", "show", "NAME[@VERSION]", "one function: manifest, parameters, state", 1, 1, NULL, udf_show},
     {"udf", "status", "NAME[@VERSION]", "its state and native code, per node", 1, 1, NULL, udf_status},
