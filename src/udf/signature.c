@@ -40,11 +40,10 @@ static bool decode(qd_str base64, qd_signature *s)
     return is_ok;
 }
 
-qd_status qd_signature_read(const json_t *v, qd_signature *out, qd_error *err)
+/* The three texts; an absent one is empty. */
+static qd_status read_members(const json_t *v, qd_str text[3], qd_error *err)
 {
     static const char *const MEMBERS[] = {"algorithm", "key_id", "signature", NULL};
-    qd_signature s = {0};
-    qd_str text[3] = {{0}};
     if (!json_is_object(v))
         return qd_fail_field(err, QD_EUDF_SIGNATURE, "signature",
                              "signature: expected an object with algorithm, key_id and signature, got %s",
@@ -52,6 +51,16 @@ qd_status qd_signature_read(const json_t *v, qd_signature *out, qd_error *err)
     qd_status st = qd_json_only(v, "signature", MEMBERS, QD_EUDF_SIGNATURE, err);
     for (size_t i = 0; st == QD_OK && i < 3; i++)
         st = qd_json_get_str(v, "signature", MEMBERS[i], QD_EUDF_SIGNATURE, &text[i], err);
+    if (st != QD_OK && err) /* the field of the registration, whatever is wrong in it */
+        snprintf(err->field, sizeof err->field, "signature");
+    return st;
+}
+
+qd_status qd_signature_read(const json_t *v, qd_signature *out, qd_error *err)
+{
+    qd_signature s = {0};
+    qd_str text[3] = {{0}};
+    qd_status st = read_members(v, text, err);
     if (st != QD_OK)
         return st;
     if (!qd_sign_algorithm_parse(text[0], &s.algorithm))
@@ -74,8 +83,10 @@ qd_status qd_signature_parse(qd_str text, qd_signature *out, qd_error *err)
                              QD_SIGNATURE_MAX_JSON_BYTES);
     if (qd_json_parse(text, &v, err) != QD_OK) {
         qd_error_prefix(err, "signature: ");
-        if (err)
+        if (err) {
             err->code = QD_EUDF_SIGNATURE;
+            snprintf(err->field, sizeof err->field, "signature");
+        }
         return QD_EUDF_SIGNATURE;
     }
     qd_status st = qd_signature_read(v, out, err);

@@ -15,6 +15,18 @@ static void test_sha256__known_answers(void **state)
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+static void test_sha256_of__parts__is_that_of_the_whole(void **state)
+{
+    (void)state;
+    char whole[QD_SHA256_HEX_SIZE], parts[QD_SHA256_HEX_SIZE];
+    const qd_str texts[] = {QD_STR("a"), {NULL, 0}, QD_STR("bc")};
+    assert_true(qd_hash_sha256_hex("abc", 3, whole));
+    assert_true(qd_hash_sha256_hex_of(texts, 3, parts));
+    assert_string_equal(parts, whole);
+    assert_true(qd_hash_sha256_hex_of(NULL, 0, parts));
+    assert_string_equal(parts, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
 static void test_hash64__depends_on_every_byte_length_and_seed(void **state)
 {
     (void)state;
@@ -62,6 +74,11 @@ static void test_base64__rfc_4648_vectors(void **state)
         assert_true(qd_base64_decode(qd_str_of(VECTORS[i][0]), &bytes, &n));
         assert_int_equal(n, strlen(VECTORS[i][1]));
         assert_memory_equal(bytes, VECTORS[i][1], n);
+        qd_buf text;
+        qd_buf_init(&text, 64);
+        qd_base64_encode(bytes, n, &text);
+        assert_str_equal(qd_buf_str(&text), VECTORS[i][0]);
+        qd_buf_deinit(&text);
         free(bytes);
     }
 }
@@ -84,6 +101,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sha256__known_answers),
+        cmocka_unit_test(test_sha256_of__parts__is_that_of_the_whole),
         cmocka_unit_test(test_hash64__depends_on_every_byte_length_and_seed),
         cmocka_unit_test(test_random__gives_different_bytes),
         cmocka_unit_test(test_base64__rfc_4648_vectors),
