@@ -113,7 +113,7 @@ static void add_function(bench *b, size_t i)
     uint8_t *bytes = NULL;
     size_t n = 0;
     qd_udf *u = NULL;
-    bool existed;
+    qd_registered registered;
     snprintf(text, sizeof text,
              "{\"name\":\"%s\",\"version\":\"1.0.0\",\"function_name\":\"f\",\"kind\":\"%s\",\"abi\":\"typed\","
              "\"parameters\":[%s]%s}",
@@ -122,7 +122,7 @@ static void add_function(bench *b, size_t i)
     snprintf(text, sizeof text, "(module (func (export \"f\") %s))", FUNCTIONS[i].body);
     require(qd_wasm_from_wat(qd_str_of(text), &bytes, &n, &err), &err);
     qd_registration reg = {.manifest = manifest, .wasm = bytes, .wasm_size = n};
-    require(qd_registry_register(b->registry, &reg, &u, &existed, &err), &err);
+    require(qd_registry_register(b->registry, &reg, &u, &registered, &err), &err);
     qd_udf_unref(u);
     free(bytes);
     json_decref(manifest);

@@ -27,6 +27,10 @@ static inline bool qd_column_ords(const qd_column *c, size_t n, const uint32_t *
 {
     return qe_column_ords(c, n, docs, out, valid, all);
 }
+static inline bool qd_column_is_single(const qd_column *c)
+{
+    return qe_column_is_single(c);
+}
 static inline uint32_t qd_column_count(const qd_column *c, uint32_t doc)
 {
     return qe_column_count(c, doc);

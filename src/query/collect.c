@@ -217,6 +217,7 @@ qd_status qd_collect(qd_collection *c, qd_error *err)
     bool is_total_known = false;
     c->count_limit = run->body.track_total;
     c->is_counting = run->body.track_total > 0;
+    atomic_init(&c->settled, SIZE_MAX);
     c->found = calloc(run->n_tasks + 1, sizeof *c->found);
     if (!c->found)
         return qd_fail_nomem(err);

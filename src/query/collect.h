@@ -37,6 +37,7 @@ typedef struct qd_collection {
     uint64_t count_limit;         /* hits are counted up to this and one more; QD_TRACK_ALL: all */
     bool is_counting;             /* else `total` was known before, or nobody asks */
     atomic_uint_fast64_t counted; /* by all tasks, where there is a limit */
+    atomic_size_t settled;        /* first task that holds k hits none of which can be beaten; SIZE_MAX: none */
     qd_found_hits *found;         /* by task */
     /* The outcome. */
     qd_hit *hits;

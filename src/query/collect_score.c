@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The best hits of one segment by score. Three ways, by what the query needs. All hits score the same: the first k are
- * the best, and counting ends when nobody wants to know more. Each hit must be seen (it is counted to the end, or a
- * function stands at the root): blocks, with one comparison per document. Else the seam skips blocks of postings that
- * cannot beat the k-th best, as soon as enough hits were counted. */
+ * The best hits of one segment by score. Two ways, by what the query needs. Each hit must be seen (it is counted to the
+ * end, or a function stands at the root): blocks, with a comparison of many scores at a time. It ends when k hits score
+ * what none can beat (all hits score the same, or the functions say how much they give at most) and nobody wants to
+ * know how many more there are; later tasks then have nothing to look for either, since of equals the first are hits.
+ * Else the seam skips blocks of postings that cannot beat the k-th best, as soon as enough hits were counted. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +17,8 @@ typedef struct best {
     qd_found_hits *f;
     size_t task, k, cap;
     float threshold; /* a score must be above it to get in */
-    bool is_constant, has_failed, is_enough;
+    bool has_failed, is_enough;
+    float bound;   /* no score is above it */
     uint32_t seen; /* top: calls since the last look at the clock */
     float min_score;
     float constant[QE_BLOCK_DOCS]; /* scores of a block that has none, when they are all the same */
@@ -84,6 +86,44 @@ static void push(best *b, uint32_t doc, float score)
         b->threshold = b->f->hits[0].score;
 }
 
+#define LANES 32 /* scores that are compared at a time */
+
+static bool any_above(const float *scores, float threshold)
+{
+    int n = 0;
+    for (size_t i = 0; i < LANES; i++)
+        n += scores[i] > threshold;
+    return n > 0;
+}
+
+/* With a full heap, whose threshold is no less than min_score. Documents come in order, so that of equals the first
+ * are in. */
+static void offer(best *b, size_t i, size_t n, const uint32_t *docs, const float *scores)
+{
+    while (i < n) {
+        size_t end = n - i < LANES ? n : i + LANES;
+        bool may_skip = end - i == LANES && !any_above(scores + i, b->threshold);
+        for (; !may_skip && i < end; i++)
+            if (scores[i] > b->threshold)
+                push(b, docs[i], scores[i]);
+        i = end;
+    }
+}
+
+/* This task, or one whose documents stand before its, has all hits that there can be. */
+static bool is_settled(best *b)
+{
+    qd_collection *c = b->c;
+    size_t first = atomic_load_explicit(&c->settled, memory_order_relaxed);
+    if (first <= b->task)
+        return true;
+    if (b->f->n < c->k || b->threshold < b->bound)
+        return false;
+    while (b->task < first && !atomic_compare_exchange_weak(&c->settled, &first, b->task)) {
+    }
+    return true;
+}
+
 static bool on_block(void *arg, size_t n, const uint32_t *docs, const float *scores)
 {
     best *b = arg;
@@ -97,15 +137,10 @@ static bool on_block(void *arg, size_t n, const uint32_t *docs, const float *sco
     for (; i < n && b->f->n < b->k && !b->has_failed; i++)
         if (scores[i] >= b->min_score)
             push(b, docs[i], scores[i]);
-    /* Documents come in order, so that of equals the first are in. */
-    for (float threshold = b->threshold; i < n; i++) {
-        if (scores[i] > threshold && scores[i] >= b->min_score) {
-            push(b, docs[i], scores[i]);
-            threshold = b->threshold;
-        }
-    }
+    if (b->threshold < b->bound)
+        offer(b, i, n, docs, scores);
     bool is_enough = qd_collect_count(b->c, b->f, hits);
-    if (b->has_failed || (b->is_constant && is_enough && b->f->n == b->k))
+    if (b->has_failed || (is_enough && is_settled(b)))
         return false;
     return !qd_run_should_stop(b->c->run, b->task);
 }
@@ -142,7 +177,7 @@ void qd_collect_by_score(qd_collection *c, size_t task)
         .task = task,
         .k = c->k < max_doc ? c->k : max_doc,
         .threshold = -FLT_MAX,
-        .is_constant = plan->is_constant,
+        .bound = plan->bound,
         .min_score = body->has_min_score ? body->min_score : -FLT_MAX,
     };
     if (b.k == 0)

@@ -114,22 +114,39 @@ static void offer(sorter *s, size_t row, uint32_t doc, float score)
     sift_up(s, s->n++);
 }
 
+/* How many of the block are hits; the greatest of their scores. */
+static size_t count_hits(sorter *s, size_t n, const float *scores)
+{
+    const qd_body *b = &s->c->run->body;
+    float least = b->has_min_score ? b->min_score : -FLT_MAX, max = s->f->max_score;
+    size_t hits = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool is_hit = scores[i] >= least;
+        hits += is_hit;
+        max = is_hit && scores[i] > max ? scores[i] : max;
+    }
+    s->f->max_score = max;
+    return hits;
+}
+
 static bool on_block(void *arg, size_t n, const uint32_t *docs, const float *scores)
 {
     sorter *s = arg;
     const qd_body *b = &s->c->run->body;
-    size_t hits = 0;
+    size_t row = 0;
     if (!scores)
         scores = s->constant;
     for (size_t i = 0; i < s->sort->n; i++)
         qd_key_reader_ranks(&s->readers[i], n, docs, scores, s->block + i * QE_BLOCK_DOCS);
-    for (size_t row = 0; row < n && !s->has_failed; row++) {
-        float score = scores[row];
-        if (b->has_min_score && score < b->min_score)
+    size_t hits = count_hits(s, n, scores);
+    for (; row < n && s->n < s->k && !s->has_failed; row++)
+        if (!b->has_min_score || scores[row] >= b->min_score)
+            offer(s, row, docs[row], scores[row]);
+    /* The heap is full: most stand behind its last by the first key already. */
+    for (; row < n && !s->has_failed; row++) {
+        if (s->block[row] > s->slots[s->heap[0] * s->sort->n] || (b->has_min_score && scores[row] < b->min_score))
             continue;
-        hits++;
-        s->f->max_score = score > s->f->max_score ? score : s->f->max_score;
-        offer(s, row, docs[row], score);
+        offer(s, row, docs[row], scores[row]);
     }
     qd_collect_count(s->c, s->f, hits);
     return !s->has_failed && !qd_run_should_stop(s->c->run, s->task);

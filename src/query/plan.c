@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "query/plan.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Mostly it is the arena, whose size is a limit on queries. */
@@ -224,7 +225,12 @@ qd_status qd_plan_init(qd_plan *plan, qd_run *run, size_t target, bool wants_sco
         .err = err,
         .plan = plan,
     };
-    qd_status st = qd_plan_clause(&pl, query, 1.0f, &clause);
+    qd_planned p;
+    qd_status st = qd_plan_node(&pl, query, 1.0f, &p);
+    if (st != QD_OK)
+        return st;
+    plan->bound = plan->is_constant ? plan->constant : p.expr ? qd_plan_bound(p.expr) : INFINITY;
+    st = qd_plan_join(&pl, &p, true, &clause);
     if (st != QD_OK)
         return st;
     plan->is_scored = plan->wants_scores || pl.functions_need_scores;

@@ -19,6 +19,7 @@ typedef struct qd_plan {
     bool is_scored;    /* the weight gives scores: wanted, or read by a function */
     bool is_constant;  /* all hits have the same score: */
     float constant;
+    float bound; /* no hit scores higher; INFINITY: who knows */
     bool has_functions;
     qd_weight **filters; /* of function_score; owned, freed after `weight` */
     size_t n_filters, cap_filters;
@@ -56,6 +57,8 @@ qd_status qd_plan_node(qd_planner *pl, const qd_node *node, float boost, qd_plan
 qd_status qd_plan_clause(qd_planner *pl, const qd_node *node, float boost, qd_clause **out);
 /* One clause of both parts; takes `p` also on failure. `is_scored`: its score is read. */
 qd_status qd_plan_join(qd_planner *pl, qd_planned *p, bool is_scored, qd_clause **out);
+/* What no outcome of an expression scores above, by what its functions promise (max_score); INFINITY: who knows. */
+float qd_plan_bound(const qd_expr *e);
 qd_status qd_plan_nomem(qd_planner *pl);
 /* Hands a clause over, boosted; takes it. NULL means out of memory. */
 qd_status qd_plan_give(qd_planner *pl, qd_clause *taken, float boost, qd_clause **out);

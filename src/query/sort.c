@@ -207,6 +207,7 @@ qd_status qd_key_reader_open(qd_key_reader *r, const qd_sort_key *k, const qd_se
     if (!k->field)
         return QD_OK;
     qd_status st = qd_column_open(s, segment, k->field->id, &r->column, err);
+    r->is_single = st == QD_OK && r->column && qd_column_is_single(r->column);
     if (st == QD_OK && k->missing_text.p && r->column) {
         int64_t natural;
         st = place_of_text(r->column, k->missing_text, &natural);
@@ -231,20 +232,29 @@ static void pick_i64(const qd_key_reader *r, uint32_t doc, uint32_t count, int64
     }
 }
 
+/* Of columns with single values, in loops without branches. `all_valid`: nothing is missing. */
+static void finish_ranks(const qd_key_reader *r, size_t n, const uint8_t *restrict valid, bool all_valid,
+                         int64_t *restrict ranks)
+{
+    int64_t flip = qd_rank_flip(r->key, 0), missing = r->missing;
+    if (flip)
+        for (size_t i = 0; i < n; i++)
+            ranks[i] ^= flip;
+    for (size_t i = 0; !all_valid && i < n; i++)
+        ranks[i] = valid[i] ? ranks[i] : missing;
+}
+
 static void ranks_i64(const qd_key_reader *r, size_t n, const uint32_t *docs, int64_t *ranks)
 {
     uint8_t valid[QE_BLOCK_DOCS];
-    qd_column_i64(r->column, n, docs, ranks, valid, NULL);
-    for (size_t i = 0; i < n; i++) {
-        if (!valid[i]) {
-            ranks[i] = r->missing;
-            continue;
-        }
-        uint32_t count = qd_column_count(r->column, docs[i]);
+    bool all_valid = false;
+    qd_column_i64(r->column, n, docs, ranks, valid, &all_valid);
+    for (size_t i = 0; !r->is_single && i < n; i++) {
+        uint32_t count = valid[i] ? qd_column_count(r->column, docs[i]) : 0;
         if (count > 1)
             pick_i64(r, docs[i], count, &ranks[i]);
-        ranks[i] = qd_rank_flip(r->key, ranks[i]);
     }
+    finish_ranks(r, n, valid, all_valid, ranks);
 }
 
 static void pick_f64(const qd_key_reader *r, uint32_t doc, uint32_t count, double *best)
@@ -260,38 +270,36 @@ static void ranks_f64(const qd_key_reader *r, size_t n, const uint32_t *docs, in
 {
     uint8_t valid[QE_BLOCK_DOCS];
     double values[QE_BLOCK_DOCS];
-    qd_column_f64(r->column, n, docs, values, valid, NULL);
-    for (size_t i = 0; i < n; i++) {
-        if (!valid[i]) {
-            ranks[i] = r->missing;
-            continue;
-        }
-        uint32_t count = qd_column_count(r->column, docs[i]);
+    bool all_valid = false;
+    qd_column_f64(r->column, n, docs, values, valid, &all_valid);
+    for (size_t i = 0; !r->is_single && i < n; i++) {
+        uint32_t count = valid[i] ? qd_column_count(r->column, docs[i]) : 0;
         if (count > 1)
             pick_f64(r, docs[i], count, &values[i]);
-        ranks[i] = qd_rank_flip(r->key, qd_rank_f64(values[i]));
     }
+    for (size_t i = 0; i < n; i++)
+        ranks[i] = qd_rank_f64(values[i]);
+    finish_ranks(r, n, valid, all_valid, ranks);
 }
 
 static void ranks_string(const qd_key_reader *r, size_t n, const uint32_t *docs, int64_t *ranks)
 {
     uint8_t valid[QE_BLOCK_DOCS];
     uint64_t ords[QE_BLOCK_DOCS];
-    qd_column_ords(r->column, n, docs, ords, valid, NULL);
-    for (size_t i = 0; i < n; i++) {
-        if (!valid[i]) {
-            ranks[i] = r->missing;
-            continue;
-        }
-        uint32_t count = qd_column_count(r->column, docs[i]);
+    bool all_valid = false;
+    qd_column_ords(r->column, n, docs, ords, valid, &all_valid);
+    for (size_t i = 0; !r->is_single && i < n; i++) {
+        uint32_t count = valid[i] ? qd_column_count(r->column, docs[i]) : 0;
         for (uint32_t k = 0; count > 1 && k < count; k++) {
             uint64_t ord;
             if (qd_column_nth_ord(r->column, docs[i], k, &ord) &&
                 (r->key->spec->takes_max ? ord > ords[i] : ord < ords[i]))
                 ords[i] = ord;
         }
-        ranks[i] = qd_rank_flip(r->key, rank_of_ord(ords[i]));
     }
+    for (size_t i = 0; i < n; i++)
+        ranks[i] = rank_of_ord(ords[i]);
+    finish_ranks(r, n, valid, all_valid, ranks);
 }
 
 void qd_key_reader_ranks(const qd_key_reader *r, size_t n, const uint32_t *docs, const float *scores, int64_t *ranks)

@@ -49,6 +49,7 @@ typedef struct qd_key_reader {
     qd_column *column; /* NULL: none has a value */
     int64_t missing;   /* with `missing_text`: where that string stands among the segment's */
     uint32_t doc_base; /* of the segment in its shard */
+    bool is_single;    /* no document has several values */
 } qd_key_reader;
 qd_status qd_key_reader_open(qd_key_reader *r, const qd_sort_key *k, const qd_searcher *s, uint32_t segment,
                              qd_error *err);

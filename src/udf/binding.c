@@ -2,6 +2,7 @@
 #include "udf/binding_impl.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -109,8 +110,7 @@ static qd_status check_names(const resolver *r, qd_error *err)
     char list[200] = "none";
     size_t n = 0;
     const qd_manifest *m = r->b->udf->manifest;
-    json_object_foreach((json_t *)r->params, key, given)
-    {
+    json_object_foreach ((json_t *)r->params, key, given) {
         size_t i = 0;
         while (i < m->n_params && !qd_str_is(m->params[i].name, key))
             i++;
@@ -214,4 +214,13 @@ qd_udf *qd_binding_udf(const qd_binding *b)
 bool qd_binding_needs_score(const qd_binding *b)
 {
     return b->needs_score;
+}
+
+double qd_binding_max_score(const qd_binding *b)
+{
+    const qd_manifest *m = b->udf->manifest;
+    if (m->kind != QD_KIND_SCORE || !m->has_max_score)
+        return INFINITY;
+    bool has_default = b->on_error == QD_ON_ERROR_DEFAULT;
+    return has_default && b->default_result > m->max_score ? b->default_result : m->max_score;
 }

@@ -34,6 +34,9 @@ void qd_binding_free(qd_binding *b);
 qd_udf *qd_binding_udf(const qd_binding *b);
 /* Does any call read the score? Then the clause below must be scored. */
 bool qd_binding_needs_score(const qd_binding *b);
+/* What no result is greater than, the default for a failure included; INFINITY where the manifest has no max_score. A
+ * function that breaks its promise fails as one whose score is negative. */
+double qd_binding_max_score(const qd_binding *b);
 
 typedef struct qd_run_control {
     int64_t deadline_ns;           /* of the query, monotonic; INT64_MAX: none */

@@ -160,17 +160,23 @@ static void read_mask(const qd_runner *r, uint32_t first, uint32_t end, uint8_t 
         mask[p] = results[p] != 0;
 }
 
-static bool is_score(double v)
+/* What no score may be greater than: the manifest's max_score, which skipping relies on. */
+static double most_of(const qd_runner *r)
 {
-    return v >= 0 && v <= FLT_MAX; /* NaN is neither */
+    const qd_manifest *m = r->b->udf->manifest;
+    return m->has_max_score && m->max_score < FLT_MAX ? m->max_score : FLT_MAX;
+}
+
+static bool is_score(double v, double most)
+{
+    return v >= 0 && v <= most; /* NaN is neither */
 }
 
 /* Are they scores, all of them? It is asked of every result, so it works on the bits, without branches: as integers,
- * doubles from 0 to FLT_MAX are those from 0 to the bits of FLT_MAX. (-0.0 gives a false alarm, which take_results
+ * doubles from 0 to `most` are those from 0 to the bits of `most`. (-0.0 gives a false alarm, which take_results
  * looks into.) */
-static bool are_scores(const double *values, uint32_t n)
+static bool are_scores(const double *values, uint32_t n, double most)
 {
-    const double most = FLT_MAX;
     uint64_t most_bits, beyond = 0;
     memcpy(&most_bits, &most, sizeof most_bits);
     for (uint32_t i = 0; i < n; i++) {
@@ -179,6 +185,16 @@ static bool are_scores(const double *values, uint32_t n)
         beyond |= (most_bits - bits) | bits;
     }
     return beyond >> 63 == 0;
+}
+
+static void describe_score(const qd_runner *r, double v, qd_error *why)
+{
+    char text[QD_NUMBER_TEXT_SIZE], most[QD_NUMBER_TEXT_SIZE];
+    if (is_score(v, FLT_MAX))
+        qd_fail(why, QD_EUDF_FAILED, "returned %s; its manifest says that no score is greater than %s ('max_score')",
+                qd_number_text(v, text), qd_number_text(most_of(r), most));
+    else
+        qd_fail(why, QD_EUDF_FAILED, "returned %s; a score must be a finite number >= 0", qd_number_text(v, text));
 }
 
 /* Results of positions [first, end), which the instance has computed, into `out` by position. */
@@ -192,15 +208,14 @@ static qd_status take_results(qd_runner *r, uint32_t first, uint32_t end, double
     }
     read_results(r, first, end, out);
     memset(valid + first, 1, end - first);
-    if (r->b->udf->manifest->kind != QD_KIND_SCORE || are_scores(out + first, end - first))
+    double most = most_of(r);
+    if (r->b->udf->manifest->kind != QD_KIND_SCORE || are_scores(out + first, end - first, most))
         return QD_OK;
     for (uint32_t p = first; p < end; p++) {
-        char text[QD_NUMBER_TEXT_SIZE];
         qd_error why = QD_ERROR_INIT;
-        if (is_score(out[p]))
+        if (is_score(out[p], most))
             continue;
-        qd_fail(&why, QD_EUDF_FAILED, "returned %s; a score must be a finite number >= 0",
-                qd_number_text(out[p], text));
+        describe_score(r, out[p], &why);
         qd_status st = qd_runner_fail_row(r, row_of(r, p), &why, err);
         if (st != QD_OK)
             return st;

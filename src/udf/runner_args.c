@@ -191,25 +191,45 @@ static bool observe(qd_runner *r, const qd_runner_arg *arg, qd_type *seen)
     return false;
 }
 
-/* Doubles become floats or integers where they fit; those that do not are left to fill_by_value's error. */
-static bool convert_f64(qd_runner *r, qd_wasm_valtype type, void *column)
+/* Doubles become floats or integers where they fit (NaN does nowhere); those that do not are left to fill_by_value's
+ * error. What a loop writes for them nobody reads. */
+
+static bool narrow_doubles(float *restrict to, const double *restrict from, uint32_t n)
 {
-    static const double LOW[] = {[QD_WASM_I32] = -0x1p31 - 1, [QD_WASM_I64] = -0x1p63 - 1025, [QD_WASM_F32] = -FLT_MAX};
-    static const double HIGH[] = {[QD_WASM_I32] = 0x1p31, [QD_WASM_I64] = 0x1p63, [QD_WASM_F32] = FLT_MAX};
-    const double *from = r->scratch.f64;
-    bool fits = true;
-    for (uint32_t row = 0; row < r->n; row++)
-        fits &= type == QD_WASM_F32 ? from[row] >= LOW[type] && from[row] <= HIGH[type]
-                                    : from[row] > LOW[type] && from[row] < HIGH[type];
-    for (uint32_t row = 0; fits && row < r->n; row++) {
-        if (type == QD_WASM_F32)
-            ((float *)column)[row] = (float)from[row];
-        else if (type == QD_WASM_I64)
-            ((int64_t *)column)[row] = (int64_t)from[row];
-        else
-            ((int32_t *)column)[row] = (int32_t)from[row];
+    uint32_t misfits = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        to[i] = (float)from[i];
+        misfits |= !(from[i] >= -(double)FLT_MAX && from[i] <= (double)FLT_MAX);
     }
-    return fits;
+    return misfits == 0;
+}
+
+static bool truncate_to_i32(int32_t *restrict to, const double *restrict from, uint32_t n)
+{
+    uint32_t misfits = 0;
+    for (uint32_t i = 0; i < n; i++)
+        misfits |= !(from[i] > -0x1p31 - 1 && from[i] < 0x1p31);
+    for (uint32_t i = 0; !misfits && i < n; i++)
+        to[i] = (int32_t)from[i];
+    return misfits == 0;
+}
+
+static bool truncate_to_i64(int64_t *restrict to, const double *restrict from, uint32_t n)
+{
+    uint32_t misfits = 0;
+    for (uint32_t i = 0; i < n; i++)
+        misfits |= !(from[i] > -0x1p63 - 1025 && from[i] < 0x1p63);
+    for (uint32_t i = 0; !misfits && i < n; i++)
+        to[i] = (int64_t)from[i];
+    return misfits == 0;
+}
+
+static bool convert_f64(const qd_runner *r, qd_wasm_valtype type, void *column)
+{
+    const double *from = r->scratch.f64;
+    return type == QD_WASM_F32   ? narrow_doubles(column, from, r->n)
+           : type == QD_WASM_I64 ? truncate_to_i64(column, from, r->n)
+                                 : truncate_to_i32(column, from, r->n);
 }
 
 /* The whole block at once, into `column`, with r->valid. False: it cannot be had so, or something does not fit. */

@@ -120,7 +120,7 @@ static int cmp_pre(qd_str a, qd_str b)
     if (a.n == 0 || b.n == 0)
         return a.n == b.n ? 0 : a.n == 0 ? 1 : -1; /* a release comes after its pre-releases */
     for (;;) {
-        qd_str x, y;
+        qd_str x = {0}, y = {0};
         bool has_x = next_identifier(&a, &x), has_y = next_identifier(&b, &y);
         if (!has_x || !has_y)
             return has_x ? 1 : has_y ? -1 : 0;

@@ -253,6 +253,8 @@ typedef struct qe_strings {
     uint64_t n;
 } qe_strings;
 bool qe_column_strings(const qe_column *c, size_t wanted, qe_strings *out);
+/* No document has more than one value: known without a look at any. */
+bool qe_column_is_single(const qe_column *c);
 /* How many values a document has, and the i-th (numbers or ordinals as above). */
 uint32_t qe_column_count(const qe_column *c, uint32_t doc);
 bool qe_column_nth_f64(const qe_column *c, uint32_t doc, uint32_t i, double *out);

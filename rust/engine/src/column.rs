@@ -103,12 +103,20 @@ fn open(s: &QeSearcher, segment: usize, field: u32) -> Result<Option<QeColumn>> 
 /// What C wants numbers as.
 trait Slot: Copy + Default {
     fn from_i64(v: i64) -> Self;
+    /// Of a number within `decoded::NARROW`.
+    fn from_narrow(v: i64) -> Self;
     fn from_f64(v: f64) -> Self;
 }
 
 impl Slot for f64 {
     fn from_i64(v: i64) -> f64 {
         v as f64
+    }
+    /// In one instruction the processor converts one number; this way, as many as fit a vector: added to the bits of
+    /// 1.5 * 2^52, the number is that double's fraction.
+    fn from_narrow(v: i64) -> f64 {
+        const BASE: f64 = 6_755_399_441_055_744.0;
+        f64::from_bits(BASE.to_bits().wrapping_add(v as u64)) - BASE
     }
     fn from_f64(v: f64) -> f64 {
         v
@@ -119,8 +127,25 @@ impl Slot for i64 {
     fn from_i64(v: i64) -> i64 {
         v
     }
+    fn from_narrow(v: i64) -> i64 {
+        v
+    }
     fn from_f64(v: f64) -> i64 {
         v as i64
+    }
+}
+
+/// The values of ascending documents. Neighbours, as a query for all documents asks for them, are copied in one loop
+/// over both arrays.
+fn pick<T: Copy, S>(from: &[T], docs: &[DocId], to: &mut [S], convert: impl Fn(T) -> S) {
+    let (Some(first), Some(last)) = (docs.first(), docs.last()) else {
+        return;
+    };
+    let (first, last) = (*first as usize, *last as usize);
+    if last.wrapping_sub(first) == docs.len() - 1 {
+        to.iter_mut().zip(&from[first..=last]).for_each(|(to, from)| *to = convert(*from));
+    } else {
+        to.iter_mut().zip(docs).for_each(|(to, doc)| *to = convert(from[*doc as usize]));
     }
 }
 
@@ -174,21 +199,16 @@ impl<S: Copy + Default> Out<'_, S> {
 
     /// From an unpacked column.
     fn copy(&mut self, from: &Decoded, convert: impl Fn(u64) -> S) -> bool {
-        let places = self.values.iter_mut().zip(self.docs);
         match &from.values {
-            decoded::Values::Bits(bits) => places.for_each(|(to, doc)| *to = convert(bits[*doc as usize])),
-            decoded::Values::Ords(ords) => places.for_each(|(to, doc)| *to = convert(ords[*doc as usize].into())),
+            decoded::Values::Bits(bits) => pick(bits, self.docs, self.values, convert),
+            decoded::Values::Ords(ords) => pick(ords, self.docs, self.values, |ord| convert(ord.into())),
         }
         let Some(valid) = &from.valid else {
             self.valid.fill(1);
             return true;
         };
-        let mut all = 1;
-        for (to, doc) in self.valid.iter_mut().zip(self.docs) {
-            *to = valid[*doc as usize];
-            all &= *to;
-        }
-        all == 1
+        pick(valid, self.docs, self.valid, |v| v);
+        self.valid.iter().fold(1, |all, v| all & v) == 1
     }
 
     fn fill_each(&mut self, first: impl Fn(DocId) -> Option<S>) {
@@ -236,6 +256,7 @@ impl QeColumn {
         }
         *all_valid = match (self.decoded(out.docs.len()), &self.values) {
             (Some(decoded), Values::F64(_)) => out.copy(decoded, |bits| S::from_f64(f64::from_bits(bits))),
+            (Some(decoded), _) if decoded.is_narrow => out.copy(decoded, |bits| S::from_narrow(bits as i64)),
             (Some(decoded), _) => out.copy(decoded, |bits| S::from_i64(bits as i64)),
             (None, Values::I64(column)) => out.fill(column, S::from_i64),
             (None, Values::F64(column)) => out.fill(column, S::from_f64),
@@ -255,6 +276,16 @@ impl QeColumn {
             None => out.fill(column.ords(), |ord| ord),
         };
         true
+    }
+
+    fn is_single(&self) -> bool {
+        let index = match &self.values {
+            Values::I64(column) => &column.index,
+            Values::F64(column) => &column.index,
+            Values::Bool(column) => &column.index,
+            Values::Str(column) => &column.ords().index,
+        };
+        !matches!(index, ColumnIndex::Multivalued(_))
     }
 
     fn count(&self, doc: DocId) -> u32 {
@@ -409,6 +440,11 @@ pub extern "C" fn qe_column_ord_str(
 #[unsafe(no_mangle)]
 pub extern "C" fn qe_column_strings(c: *const QeColumn, wanted: usize, out: *mut QeStrings) -> bool {
     guard_or(false, || give(unsafe { &*c }.strings(wanted).map(QeStrings::of), out))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn qe_column_is_single(c: *const QeColumn) -> bool {
+    guard_or(false, || unsafe { &*c }.is_single())
 }
 
 #[unsafe(no_mangle)]

@@ -56,10 +56,15 @@ pub enum Values {
     Ords(Box<[u32]>),
 }
 
+/// Integers that can be made doubles by adding bits; see `Slot::from_narrow`.
+pub const NARROW: std::ops::Range<i64> = -(1 << 51)..1 << 51;
+
 pub struct Decoded {
     pub values: Values,
     /// 1 where there is a value; `None` when there is one everywhere.
     pub valid: Option<Box<[u8]>>,
+    /// All of them are within `NARROW` as integers.
+    pub is_narrow: bool,
     _claim: Claim,
 }
 
@@ -80,7 +85,12 @@ impl Decoded {
         if is_full {
             claim.resize(n * size_of::<T>());
         }
-        Some(Decoded { values: wrap(values), valid: (!is_full).then_some(valid), _claim: claim })
+        let values = wrap(values);
+        let is_narrow = match &values {
+            Values::Bits(bits) => bits.iter().all(|bits| NARROW.contains(&(*bits as i64))),
+            Values::Ords(_) => true,
+        };
+        Some(Decoded { values, valid: (!is_full).then_some(valid), is_narrow, _claim: claim })
     }
 
     pub fn of_bits(

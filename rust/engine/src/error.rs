@@ -153,6 +153,7 @@ pub fn guard(err: *mut QeError, body: impl FnOnce() -> Result<()>) -> c_int {
 }
 
 /// Runs the body of an `extern "C"` function that has no way to report: a panic gives `otherwise`.
+#[inline]
 pub fn guard_or<T>(otherwise: T, body: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(otherwise)
 }
