@@ -16,3 +16,4 @@ wasm() {
 wasm scorer score score_alone score_plain filter
 wasm row score
 wasm large score
+wasm soak score
