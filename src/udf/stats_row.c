@@ -176,6 +176,11 @@ static qd_status fetch(qd_udf_stats *s, qd_stats_kept *out, qd_error *err)
         return QD_OK;
     if (err)
         *err = why;
+    return st;
+}
+
+static qd_status name_error(const qd_udf_stats *s, qd_status st, qd_error *err)
+{
     qd_error_prefix(err, "the statistics of function '%s': ", s->label);
     return st;
 }
@@ -184,7 +189,9 @@ qd_status qd_stats_row_peek(qd_udf_stats *s, qd_error *err)
 {
     qd_stats_kept row = {0};
     qd_status st = fetch(s, &row, err);
-    if (st == QD_OK)
+    if (st != QD_OK)
+        name_error(s, st, err);
+    else
         atomic_store_explicit(&s->last_used_ms, row.last_used_ms, memory_order_relaxed);
     qd_stats_kept_deinit(&row);
     return st;
@@ -217,7 +224,7 @@ qd_status qd_stats_row_load(qd_udf_stats *s, qd_error *err)
     pthread_mutex_lock(&s->row_mutex);
     qd_status st = load(s, err);
     pthread_mutex_unlock(&s->row_mutex);
-    return st;
+    return st == QD_OK ? st : name_error(s, st, err);
 }
 
 static void encode(qd_udf_stats *s, qd_buf *row)
@@ -247,8 +254,10 @@ qd_status qd_stats_row_flush(qd_udf_stats *s, qd_error *err)
             st = qd_fail_nomem(err);
         if (st == QD_OK)
             st = qd_kv_put(s->kv, BUCKET, qd_str_of(s->label), qd_buf_str(&row), QD_KV_ANY, NULL, err);
-        if (st != QD_OK)
+        if (st != QD_OK) {
             qd_stats_mark_dirty(s);
+            name_error(s, st, err);
+        }
     }
     pthread_mutex_unlock(&s->row_mutex);
     qd_buf_deinit(&row);
