@@ -103,6 +103,14 @@ static const key KEYS[] = {
               "The time within which they must fail."),
     COUNT_KEY("metrics.max_functions", metrics_max_functions, 1000, 0, 100000, "functions",
               "Versions of functions with series of their own in /metrics: those used last."),
+    TEXT_KEY(
+        "trust.policy", trust_policy, "off",
+        "Signatures of functions: off (not looked at), warn (a wrong one is refused) or require (every function must "
+        "be signed by a trusted key)."),
+    TEXT_KEY("trust.keys", trust_keys, "",
+             "Trusted public keys: PEM files, and directories of them (*.pem), separated by commas."),
+    BYTES_KEY("audit.max_bytes", audit_max_bytes, 64 * MIB, 64 * KIB, GIB,
+              "Size of the audit log's entries; beyond, the oldest go."),
     TEXT_KEY("log.level", log_level_name, "info", "How much goes to stderr: error, warn, info or debug."),
 };
 #define KEYS_COUNT (sizeof KEYS / sizeof *KEYS)
@@ -205,7 +213,7 @@ static qd_status set_log_level(qd_config *c, const char *value, const char *sour
 
 static qd_status set_text(qd_config *c, const key *k, const char *value, const char *source, qd_error *err)
 {
-    if (!*value)
+    if (!*value && *k->text_default)
         return qd_fail_field(err, QD_EINVAL, k->name, "%s: %s: expected a text, got an empty one", source, k->name);
     if (!qd_str_is_utf8(qd_str_of(value)))
         return qd_fail_field(err, QD_EINVAL, k->name, "%s: %s: the value is not UTF-8", source, k->name);
@@ -423,7 +431,9 @@ void qd_config_write_reference(FILE *out)
         environment_name(k->name, variable);
         fprintf(out, "| `%s` | ", k->name);
         if (k->kind == TEXT) {
-            fprintf(out, "`%s` | text", k->text_default);
+            fputs(*k->text_default ? "`" : "none", out);
+            fputs(k->text_default, out);
+            fputs(*k->text_default ? "` | text" : " | text", out);
         } else if (k->kind == BYTES) {
             write_bytes(out, k->default_value);
             fputs(" | ", out);

@@ -13,7 +13,7 @@
 typedef enum qd_log_level { QD_LOG_ERROR, QD_LOG_WARN, QD_LOG_INFO, QD_LOG_DEBUG } qd_log_level;
 
 typedef struct qd_config {
-    char *http_host, *data_dir, *node_name, *cluster_name, *log_level_name;
+    char *http_host, *data_dir, *node_name, *cluster_name, *log_level_name, *trust_policy, *trust_keys;
     int64_t http_port, http_threads, http_max_connections, http_idle_timeout_s, http_max_body_bytes,
         http_max_inflight_bytes, http_max_search_body_bytes;
     int64_t rate_register_per_minute, rate_delete_per_minute, rate_query_per_second, rate_stats_per_second;
@@ -22,6 +22,7 @@ typedef struct qd_config {
     int64_t refresh_interval_ms, writer_memory_bytes, max_indices, max_log_bytes;
     int64_t udf_max_module_bytes, udf_max_functions, udf_memory_bytes, udf_call_ms, udf_stack_bytes, udf_max_instances;
     int64_t stats_flush_interval_s, quarantine_failures, quarantine_window_s, metrics_max_functions;
+    int64_t audit_max_bytes;
     qd_log_level log_level;
 } qd_config;
 

@@ -54,8 +54,15 @@ static unsigned processors(void)
 
 static qd_status open_database(qd_config *c, qd_database **out, qd_error *err)
 {
-    qd_database_parts parts = {QD_NODE_OPTIONS_INIT, QD_REGISTRY_OPTIONS_INIT, QD_WASM_ENGINE_OPTIONS_INIT,
-                               QD_STATS_KEEPER_OPTIONS_INIT, QD_QUARANTINE_OPTIONS_INIT, 0};
+    qd_database_parts parts = {QD_NODE_OPTIONS_INIT,
+                               QD_REGISTRY_OPTIONS_INIT,
+                               QD_WASM_ENGINE_OPTIONS_INIT,
+                               QD_STATS_KEEPER_OPTIONS_INIT,
+                               QD_QUARANTINE_OPTIONS_INIT,
+                               QD_AUDIT_OPTIONS_INIT,
+                               c->trust_policy,
+                               c->trust_keys,
+                               0};
     parts.node.data_dir = c->data_dir;
     parts.node.writer_memory_bytes = (size_t)c->writer_memory_bytes;
     parts.node.refresh_interval_ms = c->refresh_interval_ms;
@@ -72,6 +79,7 @@ static qd_status open_database(qd_config *c, qd_database **out, qd_error *err)
     parts.stats.flush_interval_ms = c->stats_flush_interval_s * 1000;
     parts.quarantine.failures = (uint32_t)c->quarantine_failures;
     parts.quarantine.window_ms = c->quarantine_window_s * 1000;
+    parts.audit.max_bytes = (size_t)c->audit_max_bytes;
     return qd_database_open_parts(&parts, out, err);
 }
 

@@ -1,8 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node/database.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A quarantine is the one change that nobody asked for. */
+static void record_quarantine(void *arg, const qd_quarantine_event *event)
+{
+    const qd_str label = event->label;
+    const char *at = memchr(label.p, '@', label.n);
+    size_t n = at ? (size_t)(at - label.p) : label.n;
+    const qd_audit_entry e = {.action = QD_AUDIT_QUARANTINE,
+                              .outcome = QD_AUDIT_OK,
+                              .actor = QD_STR("quidditch"),
+                              .name = {label.p, n},
+                              .version = at ? (qd_str){at + 1, label.n - n - 1} : QD_STR(""),
+                              .detail = qd_str_of(event->why)};
+    (void)qd_audit_append(arg, &e, NULL); /* the quarantine stands, recorded or not */
+}
+
+static qd_status open_audit(qd_database *db, const qd_database_parts *parts, qd_error *err)
+{
+    char dir[4096];
+    qd_audit_options o = parts->audit;
+    if (o.max_bytes == 0)
+        return QD_OK;
+    o.log = parts->node.log;
+    o.log_arg = parts->node.log_arg;
+    if ((size_t)snprintf(dir, sizeof dir, "%s/audit", parts->node.data_dir) >= sizeof dir)
+        return qd_fail(err, QD_EINVAL, "the data directory's name is too long");
+    return qd_audit_open(dir, &o, &db->audit, err);
+}
 
 /* What is known about functions first, then the functions. */
 static qd_status open_registry(qd_database *db, const qd_database_parts *parts, qd_error *err)
@@ -13,11 +42,15 @@ static qd_status open_registry(qd_database *db, const qd_database_parts *parts, 
     qd_quarantine_options quarantine = parts->quarantine;
     stats.log = quarantine.log = parts->node.log;
     stats.log_arg = quarantine.log_arg = parts->node.log_arg;
+    quarantine.on_quarantine = db->audit ? record_quarantine : NULL;
+    quarantine.on_quarantine_arg = db->audit;
     qd_status st = qd_stats_keeper_open(kv, &stats, &db->stats, err);
     if (st == QD_OK)
         st = qd_quarantine_open(kv, &quarantine, &db->quarantine, err);
     if (st != QD_OK)
         return st;
+    registry.trust = db->trust;
+    registry.audit = db->audit;
     registry.stats = db->stats;
     registry.quarantine = db->quarantine;
     return qd_registry_open(kv, db->engine, &registry, parts->node.log, parts->node.log_arg, &db->registry, err);
@@ -28,9 +61,13 @@ qd_status qd_database_open_parts(const qd_database_parts *parts, qd_database **o
     qd_database *db = calloc(1, sizeof *db);
     if (!db)
         return qd_fail_nomem(err);
-    qd_status st = qd_wasm_engine_new(&parts->engine, &db->engine, err);
+    qd_status st = qd_trust_open(parts->trust_policy, parts->trust_keys, &db->trust, err);
+    if (st == QD_OK)
+        st = qd_wasm_engine_new(&parts->engine, &db->engine, err);
     if (st == QD_OK)
         st = qd_node_open(&parts->node, &db->node, err);
+    if (st == QD_OK)
+        st = open_audit(db, parts, err);
     if (st == QD_OK)
         st = open_registry(db, parts, err);
     if (st == QD_OK && parts->search_threads > 0)
@@ -61,8 +98,15 @@ qd_status qd_database_open(const char *data_dir, const qd_database_options *opti
     qd_status st = check_options(o, err);
     if (st != QD_OK)
         return st;
-    qd_database_parts parts = {QD_NODE_OPTIONS_INIT, QD_REGISTRY_OPTIONS_INIT, QD_WASM_ENGINE_OPTIONS_INIT,
-                               QD_STATS_KEEPER_OPTIONS_INIT, QD_QUARANTINE_OPTIONS_INIT, o->search_threads};
+    qd_database_parts parts = {QD_NODE_OPTIONS_INIT,
+                               QD_REGISTRY_OPTIONS_INIT,
+                               QD_WASM_ENGINE_OPTIONS_INIT,
+                               QD_STATS_KEEPER_OPTIONS_INIT,
+                               QD_QUARANTINE_OPTIONS_INIT,
+                               QD_AUDIT_OPTIONS_INIT,
+                               "off",
+                               "",
+                               o->search_threads};
     parts.node.data_dir = data_dir;
     parts.node.writer_memory_bytes = o->writer_memory_bytes;
     parts.node.refresh_interval_ms = o->refresh_interval_ms;
@@ -81,8 +125,10 @@ void qd_database_close(qd_database *db)
     qd_registry_close(db->registry);
     qd_quarantine_close(db->quarantine);
     qd_stats_keeper_close(db->stats);
+    qd_audit_close(db->audit);
     qd_node_close(db->node);
     qd_wasm_engine_free(db->engine);
+    qd_trust_close(db->trust);
     free(db);
 }
 

@@ -8,12 +8,15 @@
 
 #include "node/node.h"
 #include "quidditch/quidditch.h"
+#include "udf/audit.h"
 #include "udf/registry.h"
 #include "wasm/engine.h"
 
 struct qd_database {
     qd_wasm_engine *engine;
     qd_node *node;
+    qd_trust *trust;
+    qd_audit *audit; /* NULL: none is kept */
     qd_stats_keeper *stats;
     qd_quarantine *quarantine;
     qd_registry *registry;
@@ -27,12 +30,13 @@ typedef struct qd_database_parts {
     qd_wasm_engine_options engine;
     qd_stats_keeper_options stats;
     qd_quarantine_options quarantine;
-    unsigned search_threads; /* 0: no pool of the database's own */
+    qd_audit_options audit;                /* in data_dir/audit; max_bytes 0: none */
+    const char *trust_policy, *trust_keys; /* see qd_trust_open */
+    unsigned search_threads;               /* 0: no pool of the database's own */
 } qd_database_parts;
 
-/* qd_database_open in full. Order: engine, node (recovers the indices), statistics,
- * quarantine, registry. Where the parts give the registry no keeper or quarantine it gets those of the database, and
- * they tell the node's log. */
+/* qd_database_open in full. Order: trusted keys, engine, node (recovers the indices), audit log, statistics,
+ * quarantine, registry. The registry gets those of the database, and all of them tell the node's log. */
 qd_status qd_database_open_parts(const qd_database_parts *parts, qd_database **out, qd_error *err);
 
 #endif
