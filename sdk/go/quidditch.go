@@ -50,6 +50,39 @@ func getFieldBool(ctx int64, name string, out unsafe.Pointer) int32
 //go:wasmimport env get_document_id
 func getDocumentID(ctx int64, buf, length unsafe.Pointer) int32
 
+//go:wasmimport env get_field_count
+func getFieldCount(ctx int64, name string) int32
+
+//go:wasmimport env field_handle
+func fieldHandle(name string) int32
+
+//go:wasmimport env field_f64
+func fieldF64(field int32) float64
+
+//go:wasmimport env field_i64
+func fieldI64(field int32) int64
+
+//go:wasmimport env field_valid
+func fieldValid(field int32) int32
+
+//go:wasmimport env field_string
+func fieldString(field int32, buf, length unsafe.Pointer) int32
+
+//go:wasmimport env field_count
+func fieldCount(field int32) int32
+
+//go:wasmimport env field_f64_at
+func fieldF64At(field, i int32, out unsafe.Pointer) int32
+
+//go:wasmimport env field_i64_at
+func fieldI64At(field, i int32, out unsafe.Pointer) int32
+
+//go:wasmimport env field_string_at
+func fieldStringAt(field, i int32, buf, length unsafe.Pointer) int32
+
+//go:wasmimport env score
+func hostScore() float64
+
 //go:wasmimport env get_score
 func getScore(ctx int64) float64
 
@@ -64,6 +97,12 @@ func getParamF64(name string, out unsafe.Pointer) int32
 
 //go:wasmimport env get_param_bool
 func getParamBool(name string, out unsafe.Pointer) int32
+
+//go:wasmimport env set_result_string
+func hostSetResultString(text string)
+
+//go:wasmimport env set_result_missing
+func hostSetResultMissing()
 
 //go:wasmimport env log
 func hostLog(level int32, message string) int32
@@ -127,6 +166,11 @@ func (c Context) String(field string) (string, Status) {
 	return string(b), status
 }
 
+// Count tells how many values the document has for the field: of an array, its elements.
+func (c Context) Count(field string) int {
+	return int(getFieldCount(int64(c), field))
+}
+
 // ID reads the document's _id.
 func (c Context) ID() (string, Status) {
 	b, status := readText(func(buf, length unsafe.Pointer) int32 { return getDocumentID(int64(c), buf, length) })
@@ -137,6 +181,84 @@ func (c Context) ID() (string, Status) {
 // Permission: read_score.
 func (c Context) Score() float64 {
 	return getScore(int64(c))
+}
+
+// Field is one by handle, looked up once: var price = quidditch.NewField("price"). Its numbers are then read without leaving
+// the sandbox. Permission: read_document.
+type Field int32
+
+// NewField looks a field up. More than 64 different ones panic.
+func NewField(name string) Field {
+	handle := fieldHandle(name)
+	if handle < 0 {
+		panic("quidditch: too many fields")
+	}
+	return Field(handle)
+}
+
+// Valid tells whether the document at hand has a number, a boolean or a date there.
+func (f Field) Valid() bool {
+	return fieldValid(int32(f)) != 0
+}
+
+// Float64 reads a number, a boolean (0 or 1) or a date (milliseconds since 1970); 0 where Valid is false.
+func (f Field) Float64() float64 {
+	return fieldF64(int32(f))
+}
+
+// Int64 reads the same; a fraction is cut, and what does not fit is the nearest that does.
+func (f Field) Int64() int64 {
+	return fieldI64(int32(f))
+}
+
+// Bytes reads a text, as UTF-8 that is good until the next read; String copies it.
+func (f Field) Bytes() ([]byte, Status) {
+	return readText(func(buf, length unsafe.Pointer) int32 { return fieldString(int32(f), buf, length) })
+}
+
+// String reads a text.
+func (f Field) String() (string, Status) {
+	b, status := f.Bytes()
+	return string(b), status
+}
+
+// Count tells how many values the document has there: of an array, its elements.
+func (f Field) Count() int {
+	return int(fieldCount(int32(f)))
+}
+
+// Float64At reads value number i of several, from 0.
+func (f Field) Float64At(i int) (float64, Status) {
+	status := Status(fieldF64At(int32(f), int32(i), unsafe.Pointer(&number)))
+	return number, status
+}
+
+// Int64At reads value number i of several, from 0.
+func (f Field) Int64At(i int) (int64, Status) {
+	status := Status(fieldI64At(int32(f), int32(i), unsafe.Pointer(&integer)))
+	return integer, status
+}
+
+// StringAt reads value number i of several, from 0.
+func (f Field) StringAt(i int) (string, Status) {
+	b, status := readText(func(buf, length unsafe.Pointer) int32 { return fieldStringAt(int32(f), int32(i), buf, length) })
+	return string(b), status
+}
+
+// Score is as Context.Score gives it, without leaving the sandbox. Permission: read_score.
+func Score() float64 {
+	return hostScore()
+}
+
+// SetResult says the result of a function that returns a string (the manifest's "returns"); what it returns itself is then
+// not looked at, and without a string there is no result.
+func SetResult(text string) {
+	hostSetResultString(text)
+}
+
+// SetResultMissing says that the document at hand has no result.
+func SetResultMissing() {
+	hostSetResultMissing()
 }
 
 // ParamInt64 reads a parameter: the query's value, or where the manifest says it comes from. A fraction is cut.

@@ -50,3 +50,14 @@ QD_EXPORT(f) double f(qd_context ctx)
     return price + (double)stock + flag + boost + (double)limit + fuzzy + qd_get_score(ctx) + name_len + id_len +
            target_len + (name[0] == 'd') + (id[0] == 'i') + (target[0] == 'p');
 }
+
+/* The batch shape: relevance times price, and no result where there is no price. */
+QD_EXPORT(batch) void batch(uint32_t n, const qd_column *columns, qd_column *out)
+{
+    const double *relevance = columns[0].data, *price = columns[1].data;
+    double *result = out->data;
+    for (uint32_t i = 0; i < n; i++) {
+        result[i] = relevance[i] * price[i];
+        out->valid[i] = !columns[1].valid || columns[1].valid[i];
+    }
+}
