@@ -42,7 +42,8 @@ static inline qd_status fake_remove(qd_kv *kv, qd_str bucket, qd_str key, uint64
     return qd_kv_remove(f->memory, bucket, key, expected, err);
 }
 
-static inline qd_status fake_visit(qd_kv *kv, qd_str bucket, qd_str prefix, qd_kv_visit_fn *fn, void *arg, qd_error *err)
+static inline qd_status fake_visit(qd_kv *kv, qd_str bucket, qd_str prefix, qd_kv_visit_fn *fn, void *arg,
+                                   qd_error *err)
 {
     return qd_kv_visit(((fake_kv *)kv)->memory, bucket, prefix, fn, arg, err);
 }

@@ -236,8 +236,8 @@ static void test_open__unreadable_row__is_quarantined(void **state)
 {
     qd_error err = QD_ERROR_INIT;
     (void)state;
-    assert_status_ok(
-        qd_kv_put(store.memory, QD_STR("udf_quarantine"), QD_STR("geo@1.0.0"), QD_STR("{"), QD_KV_ANY, NULL, &err), &err);
+    qd_status st = qd_kv_put(store.memory, QD_STR("udf_quarantine"), QD_STR(LABEL), QD_STR("{"), QD_KV_ANY, NULL, &err);
+    assert_status_ok(st, &err);
     open_with(3, 60000);
     assert_true(is_refused(LABEL));
 }

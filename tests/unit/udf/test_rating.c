@@ -71,7 +71,8 @@ static void test_judge__more_errors_than_calls__is_poor(void **state)
     s.errors_by_kind[4] = 50; /* no instance to be had */
     (void)state;
     expect(&s, NULL, QD_RATING_POOR,
-           "100 % of 50 calls failed, most often with RATE_LIMITED: see last_error, and check for such documents first");
+           "100 % of 50 calls failed, most often with RATE_LIMITED: see last_error, and check for such documents "
+           "first");
 }
 
 static void test_judge__timeouts__names_the_limit(void **state)
@@ -83,8 +84,8 @@ static void test_judge__timeouts__names_the_limit(void **state)
     qd_rating_judge(&s, &TYPED, &v);
     assert_int_equal(v.rating, QD_RATING_FAIR);
     assert_int_equal(v.n, 2);
-    assert_string_equal(v.advice[1], "1 call was stopped at the limit of 100 ms for one document: look for a loop whose "
-                                     "end depends on the document, or raise limits.call_ms in the manifest");
+    assert_string_equal(v.advice[1], "1 call was stopped at the limit of 100 ms for one document: look for a loop "
+                                     "whose end depends on the document, or raise limits.call_ms in the manifest");
     s.errors = s.errors_by_kind[TIMEOUTS] = 40;
     qd_rating_judge(&s, NULL, &v);
     assert_int_equal(v.rating, QD_RATING_POOR);
@@ -105,9 +106,9 @@ static void test_judge__slow__by_the_average(void **state)
            "call");
     s.p50_ns = s.p99_ns = s.avg_ns = 200000;
     expect(&s, &TYPED, QD_RATING_POOR,
-           "slow per document: 200 us on average, so that 1.0 million documents take 200 s of one processor; let cheaper "
-           "clauses of the query narrow the documents first, and move what does not depend on the document out of the "
-           "call");
+           "slow per document: 200 us on average, so that 1.0 million documents take 200 s of one processor; let "
+           "cheaper clauses of the query narrow the documents first, and move what does not depend on the document out "
+           "of the call");
     s.calls = 50; /* too few to tell */
     expect(&s, &TYPED, QD_RATING_EXCELLENT, NULL);
 }
@@ -118,8 +119,8 @@ static void test_judge__uneven__names_both_ends(void **state)
     (void)state;
     s.p99_ns = 50000;
     expect(&s, &TYPED, QD_RATING_GOOD,
-           "uneven: one call in a hundred takes 50 us or more, the middle one 0.038 us; blocks of few documents pay for "
-           "an instance each, and large documents for their size");
+           "uneven: one call in a hundred takes 50 us or more, the middle one 0.038 us; blocks of few documents pay "
+           "for an instance each, and large documents for their size");
 }
 
 static void test_judge__row_shape_with_host_calls__points_to_typed(void **state)
@@ -173,8 +174,8 @@ static void test_judge__everything_wrong__all_the_advice_and_the_worst_rating(vo
     qd_rating_judge(&s, &facts, &v);
     assert_int_equal(v.rating, QD_RATING_POOR);
     assert_int_equal(v.n, 8);
-    assert_string_equal(v.advice[2], "299997 calls ran into the memory limit of 1024 KiB: free what a call allocates, or "
-                                     "raise limits.memory_bytes in the manifest");
+    assert_string_equal(v.advice[2], "299997 calls ran into the memory limit of 1024 KiB: free what a call allocates, "
+                                     "or raise limits.memory_bytes in the manifest");
     for (size_t i = 0; i < v.n; i++)
         assert_true(strlen(v.advice[i]) + 1 < sizeof v.advice[i]); /* none was cut */
 }
