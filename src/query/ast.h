@@ -52,6 +52,7 @@ typedef struct qd_use {
     qd_binding *binding; /* owned by qd_uses */
     bool is_filter;
     bool needs_score;
+    bool is_constant; /* one result for all documents */
     double max_score; /* no result is greater; INFINITY: it promises nothing */
 } qd_use;
 

@@ -69,6 +69,7 @@ static qd_status resolve(qd_run *run, qd_use *use, qd_error *err)
     if (st == QD_OK) {
         use->is_filter = u->manifest->kind == QD_KIND_FILTER;
         use->needs_score = qd_binding_needs_score(use->binding);
+        use->is_constant = qd_binding_is_constant(use->binding);
         use->max_score = qd_binding_max_score(use->binding);
     }
     if (u)

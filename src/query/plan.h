@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Tree + mapping -> a native clause, prepared for one target. plan.c has the table by node type and the leaves,
- * plan_text.c analyzed text, plan_bool.c bool, plan_function.c what runs functions.
+ * plan_text.c analyzed text, plan_bool.c bool, plan_function.c what runs functions,
+ * plan_cost.c what is known of functions before they run.
  *
  * Boosts are multiplied on the way down, as in Lucene, so that function_score boosts the query below it and
  * script_score its result. A planned clause is a native clause with, maybe, an expression over its documents; it stays
@@ -57,6 +58,8 @@ qd_status qd_plan_node(qd_planner *pl, const qd_node *node, float boost, qd_plan
 qd_status qd_plan_clause(qd_planner *pl, const qd_node *node, float boost, qd_clause **out);
 /* One clause of both parts; takes `p` also on failure. `is_scored`: its score is read. */
 qd_status qd_plan_join(qd_planner *pl, qd_planned *p, bool is_scored, qd_clause **out);
+/* Puts steps that only narrow in order: those that cost least first, else as they were written. */
+qd_status qd_plan_order_steps(qd_planner *pl, qd_expr *e);
 /* What no outcome of an expression scores above, by what its functions promise (max_score); INFINITY: who knows. */
 float qd_plan_bound(const qd_expr *e);
 qd_status qd_plan_nomem(qd_planner *pl);

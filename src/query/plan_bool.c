@@ -2,11 +2,12 @@
  * bool and constant_score.
  *
  * The functions that stand in a bool take the documents of its native clauses: cheap clauses first, functions see
- * survivors only. So bool{must: [A, F1], filter: [B, F2], must_not: [F3]} is an expression F2, not F3, then F1, over
- * the native bool{must: A, filter: B}; scores add up as the bool's clauses. A function that reads `_score` sees the
- * score of the native must and should clauses (1 when there are none). Functions in should: optional, or all of the
- * should clauses, they are asked about the same documents; mixed with native ones of which some must match, each
- * becomes a clause over the required documents, and the native bool counts. */
+ * survivors only, and of them the dearer ones those of the cheaper ones. So bool{must: [A, F1], filter: [B, F2],
+ * must_not: [F3]} is an expression F2, not F3, then F1, over the native bool{must: A, filter: B}; scores add up as the
+ * bool's clauses. A function that reads `_score` sees the score of the native must and should clauses (1 when there are
+ * none). Functions in should: optional, or all of the should clauses, they are asked about the same documents; mixed
+ * with native ones of which some must match, each becomes a clause over the required documents, and the native bool
+ * counts. */
 #include "query/minimum_match.h"
 #include "query/plan.h"
 
@@ -117,26 +118,46 @@ static qd_status flatten(qd_planner *pl, const qd_node *node, const qd_node **ou
 
 /* ---- expressions ---- */
 
-static const qd_occur STEP_ORDER[] = {QD_FILTER, QD_MUST_NOT, QD_MUST, QD_SHOULD};
-
-/* Adds the inline clauses of these kinds as steps, those that narrow first. */
-static qd_status add_steps(qd_planner *pl, const qd_node *node, float boost, bool with_should, qd_expr *e)
+static qd_status add_inline(qd_planner *pl, const qd_node *node, qd_occur occur, float boost, qd_expr *e)
 {
-    for (size_t k = 0; k < sizeof STEP_ORDER / sizeof *STEP_ORDER; k++) {
-        qd_occur occur = STEP_ORDER[k];
-        if (occur == QD_SHOULD && !with_should)
+    for (size_t i = 0; i < node->as.boolean.n[occur]; i++) {
+        const qd_node *child = node->as.boolean.clauses[occur][i];
+        if (!qd_plan_is_inline(child))
             continue;
-        for (size_t i = 0; i < node->as.boolean.n[occur]; i++) {
-            const qd_node *child = node->as.boolean.clauses[occur][i];
-            if (!qd_plan_is_inline(child))
-                continue;
-            qd_status st = qd_plan_inline(pl, child, boost, &e->steps[e->n_steps]);
-            if (st != QD_OK)
-                return st;
-            e->occurs[e->n_steps++] = occur;
-        }
+        qd_status st = qd_plan_inline(pl, child, boost, &e->steps[e->n_steps]);
+        if (st != QD_OK)
+            return st;
+        e->occurs[e->n_steps++] = occur;
     }
     return QD_OK;
+}
+
+static qd_status add_base(qd_planner *pl, qd_expr *e)
+{
+    e->steps[e->n_steps] = qd_plan_expr(pl, QD_EXPR_BASE, 1.0f);
+    if (!e->steps[e->n_steps])
+        return qd_plan_nomem(pl);
+    e->occurs[e->n_steps++] = QD_MUST;
+    return QD_OK;
+}
+
+/* Adds the inline clauses as steps, those that only narrow first. Scores are added up in the order of the clauses, the
+ * native ones' before all: another order might round otherwise. */
+static qd_status add_steps(qd_planner *pl, const qd_node *node, float boost, bool has_base, bool with_should,
+                           qd_expr *e)
+{
+    qd_status st = add_inline(pl, node, QD_FILTER, boost, e);
+    if (st == QD_OK)
+        st = add_inline(pl, node, QD_MUST_NOT, boost, e);
+    if (st == QD_OK && e->n_steps > 1)
+        st = qd_plan_order_steps(pl, e);
+    if (st == QD_OK && has_base)
+        st = add_base(pl, e);
+    if (st == QD_OK)
+        st = add_inline(pl, node, QD_MUST, boost, e);
+    if (st == QD_OK && with_should)
+        st = add_inline(pl, node, QD_SHOULD, boost, e);
+    return st;
 }
 
 static qd_expr *new_bool_expr(qd_planner *pl, const qd_node *node)
@@ -158,7 +179,7 @@ static qd_status inline_bool(qd_planner *pl, const qd_node *node, float boost, q
         return qd_plan_nomem(pl);
     qd_status st = qd_plan_minimum(pl, node, &e->minimum_should_match);
     if (st == QD_OK)
-        st = add_steps(pl, node, boost, true, e);
+        st = add_steps(pl, node, boost, false, true, e);
     if (st == QD_OK)
         *out = e;
     return st;
@@ -297,24 +318,13 @@ static qd_status native_part(qd_planner *pl, const qd_node *node, float boost, c
     return st;
 }
 
-static qd_status add_base(qd_planner *pl, qd_expr *e)
-{
-    e->steps[e->n_steps] = qd_plan_expr(pl, QD_EXPR_BASE, 1.0f);
-    if (!e->steps[e->n_steps])
-        return qd_plan_nomem(pl);
-    e->occurs[e->n_steps++] = QD_MUST;
-    return QD_OK;
-}
-
 static qd_status function_part(qd_planner *pl, const qd_node *node, float boost, const should_plan *sp, bool has_score,
                                qd_expr **out)
 {
     qd_expr *e = new_bool_expr(pl, node);
     if (!e)
         return qd_plan_nomem(pl);
-    qd_status st = has_score ? add_base(pl, e) : QD_OK;
-    if (st == QD_OK)
-        st = add_steps(pl, node, boost, sp->in_expr, e);
+    qd_status st = add_steps(pl, node, boost, has_score, sp->in_expr, e);
     e->minimum_should_match = sp->in_expr ? sp->minimum : 0;
     *out = e;
     return st;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What runs functions over the documents of a query of its own: wasm_udf, script, script_score, function_score. And
  * joining a native clause with its expression into a block node. */
-#include <math.h>
-
 #include "query/plan.h"
 
 /* ---- joining ---- */
@@ -71,61 +69,6 @@ qd_status qd_plan_join(qd_planner *pl, qd_planned *p, bool is_scored, qd_clause 
     };
     pl->functions_need_scores |= needs_scores;
     return qd_plan_give(pl, qd_clause_blocks(p->clause, needs_scores, &qd_block_node_fns, node), 1.0f, out);
-}
-
-/* ---- bounds ---- */
-
-/* Rounding never makes the greater of two results the lesser score, so a function's bound goes the way of a result. */
-static double scaled(double bound, float factor)
-{
-    return factor == 0 ? 0 : bound * (double)factor;
-}
-
-/* Of the functions' values together. Where none applies the factor is 1. */
-static double factor_bound(const qd_function_score_node *m)
-{
-    double most = 1, sum = 0, product = 1;
-    for (size_t i = 0; i < m->n; i++) {
-        double alone = m->scorers[i].use ? m->scorers[i].use->max_score : 1;
-        double b = scaled(alone, m->scorers[i].weight);
-        most = fmax(most, m->score_mode == QD_SCORE_AVG ? alone : b);
-        product *= fmax(1, b);
-        sum += b;
-    }
-    if (m->score_mode == QD_SCORE_AVG) /* rounded twice: it may come out above the greatest */
-        return most * (1 + 1e-6);
-    return m->score_mode == QD_SCORE_SUM ? fmax(1, sum) : m->score_mode == QD_SCORE_MULTIPLY ? product : most;
-}
-
-static float function_score_bound(const qd_expr *e)
-{
-    const qd_function_score_node *m = e->modes;
-    if (m->n == 0 || (m->boost_mode != QD_BOOST_REPLACE && m->boost_mode != QD_BOOST_MIN))
-        return INFINITY;
-    return (float)fmin(factor_bound(m), (double)m->max_boost);
-}
-
-float qd_plan_bound(const qd_expr *e)
-{
-    double sum = 0;
-    switch (e->type) {
-    case QD_EXPR_BASE:
-        return INFINITY;
-    case QD_EXPR_CONSTANT:
-        return e->boost;
-    case QD_EXPR_FUNCTION:
-        return e->use->is_filter ? e->boost : (float)scaled((double)(float)e->use->max_score, e->boost);
-    case QD_EXPR_SCRIPT_SCORE:
-        return (float)scaled((double)(float)e->use->max_score, e->boost);
-    case QD_EXPR_FUNCTION_SCORE:
-        return function_score_bound(e);
-    case QD_EXPR_BOOL:
-        break;
-    }
-    for (size_t i = 0; i < e->n_steps; i++)
-        if (e->occurs[i] == QD_MUST || e->occurs[i] == QD_SHOULD)
-            sum += (double)qd_plan_bound(e->steps[i]);
-    return (float)sum;
 }
 
 /* ---- wasm_udf and script ---- */

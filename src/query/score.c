@@ -39,14 +39,12 @@ static qd_runner *runner_for(qd_block_state *s, const qd_use *use)
     return *r;
 }
 
-bool qd_run_use(qd_block_state *s, const qd_use *use, const qd_rows *r, double *out, uint8_t *valid)
+static bool run_rows(qd_block_state *s, const qd_use *use, const qd_rows *r, double *out, uint8_t *valid)
 {
     qd_error err = QD_ERROR_INIT;
     qd_runner *runner = runner_for(s, use);
     if (!runner)
         return false;
-    if (r->n == 0)
-        return true;
     qd_segment_docs_view(s->docs, r->n, r->docs);
     qd_status st = qd_runner_run(runner, r->n, r->base, out, valid, &err);
     /* The query's own deadline ends it with what it has; a function's limit is an error. */
@@ -55,6 +53,29 @@ bool qd_run_use(qd_block_state *s, const qd_use *use, const qd_rows *r, double *
     if (st == QD_OK)
         st = qd_segment_docs_status(s->docs, &err);
     return st == QD_OK || qd_fail_block(s, st, &err);
+}
+
+/* Asked about the segment's first document, it has answered for all. */
+static bool run_once(qd_block_state *s, const qd_use *use, const qd_rows *r, double *out, uint8_t *valid)
+{
+    qd_once *once = &s->once[use->index];
+    if (!once->is_known) {
+        qd_rows first = {1, r->docs, r->base};
+        if (!run_rows(s, use, &first, out ? &once->result : NULL, &once->valid))
+            return false;
+        once->is_known = true;
+    }
+    memset(valid, once->valid, r->n);
+    for (uint32_t i = 0; out && i < r->n; i++)
+        out[i] = once->result;
+    return true;
+}
+
+bool qd_run_use(qd_block_state *s, const qd_use *use, const qd_rows *r, double *out, uint8_t *valid)
+{
+    if (r->n == 0)
+        return true;
+    return use->is_constant ? run_once(s, use, r, out, valid) : run_rows(s, use, r, out, valid);
 }
 
 bool qd_fail_score(qd_block_state *s, const qd_use *use, const qd_rows *r, uint32_t row, double score)
@@ -161,6 +182,7 @@ static void close_state(void *state)
         free(s->filters[i]);
     qd_segment_docs_close(s->docs);
     free(s->runners);
+    free(s->once);
     free(s->filters);
     free(s->scratch);
     free(s);
@@ -182,10 +204,11 @@ static void *open_state(void *arg, const qe_searcher *searcher, size_t segment, 
         s->scratch_size = node->depth * s->row_cap * LEVEL_BYTES_PER_ROW;
         s->scratch = aligned_alloc(64, s->scratch_size);
         s->runners = calloc(node->run->uses.n + 1, sizeof *s->runners);
+        s->once = calloc(node->run->uses.n + 1, sizeof *s->once);
         s->filters = calloc(node->plan->n_filters + 1, sizeof *s->filters);
         s->docs = qd_segment_docs_open(node->plan->searcher, s->segment);
     }
-    if (s && s->scratch && s->runners && s->filters && s->docs)
+    if (s && s->scratch && s->runners && s->once && s->filters && s->docs)
         return s;
     qd_error err = QD_ERROR_INIT;
     qd_run_fail(node->run, task, qd_fail_nomem(&err), &err);

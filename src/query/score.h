@@ -13,12 +13,20 @@
 #include "query/plan.h"
 #include "query/segment_docs.h"
 
+/* What a function gives that gives the same to all documents. */
+typedef struct qd_once {
+    bool is_known;
+    uint8_t valid;
+    double result;
+} qd_once;
+
 typedef struct qd_block_state {
     const qd_block_node *node;
     size_t task;
     uint32_t segment;
     qd_segment_docs *docs;
     qd_runner **runners; /* by use, opened when first needed */
+    qd_once *once;       /* by use */
     uint64_t **filters;  /* bit sets by the plan's filters, likewise */
     char *scratch;
     size_t scratch_size, scratch_used, row_cap;

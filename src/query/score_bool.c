@@ -124,16 +124,25 @@ bool qd_eval_bool(qd_block_state *s, const qd_expr *e, const qd_rows *r, qd_outc
     uint8_t *match = qd_scratch(s, 1);
     float *scores = e->is_scored ? qd_scratch(s, sizeof *scores) : NULL;
     size_t mark = s->scratch_used;
-    survivors v = {.set = qd_subset_of(s, r, NULL, e->needs_base ? r->base : NULL)};
+    const uint8_t *first = NULL;
+    size_t n_done = 0;
+    if (e->occurs[0] == QD_FILTER) { /* asked about the rows where they stand, so that only survivors move */
+        qd_outcome o;
+        if (!qd_eval(s, e->steps[0], r, &o))
+            return false;
+        first = o.match;
+        n_done = 1;
+    }
+    survivors v = {.set = qd_subset_of(s, r, first, e->needs_base ? r->base : NULL)};
     if (scores) {
         v.sums = qd_scratch(s, sizeof *v.sums);
-        memset(v.sums, 0, r->n * sizeof *v.sums);
+        memset(v.sums, 0, v.set.rows.n * sizeof *v.sums);
     }
     if (has_should(e)) {
         v.matched = qd_scratch(s, sizeof *v.matched);
-        memset(v.matched, 0, r->n * sizeof *v.matched);
+        memset(v.matched, 0, v.set.rows.n * sizeof *v.matched);
     }
-    for (size_t i = 0; i < e->n_steps && v.set.rows.n > 0; i++) {
+    for (size_t i = n_done; i < e->n_steps && v.set.rows.n > 0; i++) {
         size_t level = s->scratch_used;
         if (!run_step(s, e->steps[i], e->occurs[i], &v))
             return false;

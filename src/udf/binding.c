@@ -224,3 +224,22 @@ double qd_binding_max_score(const qd_binding *b)
     bool has_default = b->on_error == QD_ON_ERROR_DEFAULT;
     return has_default && b->default_result > m->max_score ? b->default_result : m->max_score;
 }
+
+bool qd_binding_is_constant(const qd_binding *b)
+{
+    static const char *const HARMLESS[] = {"env.get_param_", "env.log"};
+    const char *name;
+    if (!b->udf->manifest->deterministic)
+        return false;
+    for (size_t i = 0; i < b->n_args; i++)
+        if (b->args[i].value.kind != QD_REF_CONSTANT && b->args[i].value.kind != QD_REF_NONE)
+            return false;
+    for (size_t i = 0; (name = qd_wasm_module_import_name(b->udf->module, i)); i++) {
+        bool is_harmless = false;
+        for (size_t k = 0; k < sizeof HARMLESS / sizeof *HARMLESS; k++)
+            is_harmless |= strncmp(name, HARMLESS[k], strlen(HARMLESS[k])) == 0;
+        if (!is_harmless)
+            return false;
+    }
+    return true;
+}

@@ -37,6 +37,9 @@ bool qd_binding_needs_score(const qd_binding *b);
 /* What no result is greater than, the default for a failure included; INFINITY where the manifest has no max_score. A
  * function that breaks its promise fails as one whose score is negative. */
 double qd_binding_max_score(const qd_binding *b);
+/* Is the result the same for all documents? So it is when the manifest says `deterministic` and the function can see
+ * nothing of a document: all its parameters are constants, and it imports nothing that reads one. */
+bool qd_binding_is_constant(const qd_binding *b);
 
 typedef struct qd_run_control {
     int64_t deadline_ns;           /* of the query, monotonic; INT64_MAX: none */
