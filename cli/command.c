@@ -11,7 +11,45 @@ const option GLOBAL_OPTIONS[] = {
     {0},
 };
 
-static const option DEPLOY_OPTIONS[] = {REGISTRATION_OPTIONS, {0}};
+static const option DEPLOY_OPTIONS[] = {
+    REGISTRATION_OPTIONS,
+    {"signature", "FILE", "the function's signature (`udf sign`), where it is not inside the module"},
+    {"native", "FILE", "ahead-of-time code of the module"},
+    {"native-signature", "FILE", "its signature (`udf sign --native`)"},
+    {0},
+};
+static const option KEYGEN_OPTIONS[] = {
+    {"out", "PREFIX", "write PREFIX.key (private) and PREFIX.pem (public)"},
+    {"type", "TYPE", "ed25519 (default) or ecdsa-p256"},
+    {0},
+};
+static const option SIGN_OPTIONS[] = {
+    {"key", "FILE", "the private key"},
+    {"embed", NULL, "put the signature into the module (or a copy of it, --out)"},
+    {"out", "FILE", "write it to this file (default: stdout)"},
+    {"native", "FILE", "sign this ahead-of-time code of the module instead"},
+    {"text", NULL, "print the text that is to be signed, for signers of other makers"},
+    REGISTRATION_OPTIONS,
+    {0},
+};
+static const option VERIFY_OPTIONS[] = {
+    {"key", "FILE", "the trusted public keys: files and directories, separated by commas"},
+    {"signature", "FILE", "the signature, where it is not inside the module"},
+    {"native", "FILE", "check this ahead-of-time code of the module instead"},
+    REGISTRATION_OPTIONS,
+    {0},
+};
+static const option AUDIT_OPTIONS[] = {
+    {"udf", "NAME", "only of this function, NAME or NAME@VERSION"},
+    {"action", "ACTION", "only register, activate, rollback, delete, quarantine, reinstate, call or request"},
+    {"actor", "ACTOR", "only by this one"},
+    {"since", "TIME", "not before, such as 2026-01-31T12:00:00Z"},
+    {"until", "TIME", "not after"},
+    {"page", "N", "from 1, the newest first"},
+    {"size", "N", "entries per page (20)"},
+    {"verify", NULL, "check the whole chain instead"},
+    {0},
+};
 static const option TEST_OPTIONS[] = {
     {"document", "JSON", "the document, or @FILE"},
     {"parameters", "JSON", "the call's parameters, or @FILE"},
@@ -95,6 +133,10 @@ static const command COMMANDS[] = {
     {"udf", "reinstate", "NAME@VERSION", "let a quarantined version be used again", 1, 1, NULL, udf_reinstate},
     {"udf", "wasm", "NAME[@VERSION]", "download its module", 1, 1, WASM_OPTIONS, udf_wasm},
     {"udf", "delete", "NAME[@VERSION]", "remove one version, or all", 1, 1, NULL, udf_delete},
+    {"udf", "keygen", "", "make a pair of keys to sign functions with", 0, 0, KEYGEN_OPTIONS, udf_keygen},
+    {"udf", "sign", "DIR|FILE", "sign a function: its module with its manifest", 1, 1, SIGN_OPTIONS, udf_sign},
+    {"udf", "verify", "DIR|FILE", "check a function's signature as a server does", 1, 1, VERIFY_OPTIONS, udf_verify},
+    {"audit", NULL, "", "who changed what, and what was refused", 0, 0, AUDIT_OPTIONS, audit_run},
     {"index", "create", "INDEX", "create an index", 1, 1, CREATE_OPTIONS, index_create},
     {"index", "load", "INDEX FILE|-", "index documents, one JSON object per line", 2, 2, LOAD_OPTIONS, index_load},
     {"index", "list", "", "indices, their documents and sizes", 0, 0, NULL, index_list},

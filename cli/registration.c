@@ -103,14 +103,24 @@ char *registration_find_text(const char *directory)
 
 static qd_status load_manifest(registration *r, const char *path, qd_error *err)
 {
-    qd_buf at;
-    qd_buf_init(&at, 64 << 10);
-    qd_buf_addf(&at, "@%s", path);
-    qd_buf_add_char(&at, '\0');
-    qd_status rc = at.failed ? qd_fail_nomem(err) : read_json(at.p, path, &r->manifest, err);
+    qd_status rc = read_json_file(path, &r->manifest, err);
     if (!rc && !json_is_object(r->manifest))
         rc = qd_fail(err, QD_EINVAL, "%s: a manifest is a JSON object", path);
-    qd_buf_deinit(&at);
+    return rc;
+}
+
+/* What is signed, and by whom. */
+static qd_status load_trust(registration *r, const args *a, qd_error *err)
+{
+    const char *signature = args_text(a, "signature", NULL), *native = args_text(a, "native", NULL),
+               *native_signature = args_text(a, "native-signature", NULL);
+    qd_status rc = signature ? read_json_file(signature, &r->signature, err) : QD_OK;
+    if (!rc && native_signature)
+        rc = read_json_file(native_signature, &r->native_signature, err);
+    if (!rc && native) {
+        rc = read_file(native, MAX_MODULE_BYTES, &r->native, err);
+        r->has_native = rc == QD_OK;
+    }
     return rc;
 }
 
@@ -153,7 +163,8 @@ qd_status registration_load(registration *r, const char *where, const args *a, q
     if (rc || (rc = override(r, a, err)))
         goto done;
     r->is_text = ends_with(r->module_path, ".wat");
-    rc = read_file(r->module_path, MAX_MODULE_BYTES, &r->module, err);
+    if (!(rc = read_file(r->module_path, MAX_MODULE_BYTES, &r->module, err)))
+        rc = load_trust(r, a, err);
 done:
     free(manifest_path);
     if (rc)
@@ -165,8 +176,26 @@ void registration_deinit(registration *r)
 {
     free(r->module_path);
     json_decref(r->manifest);
+    json_decref(r->signature);
+    json_decref(r->native_signature);
     qd_buf_deinit(&r->module);
+    qd_buf_deinit(&r->native);
     memset(r, 0, sizeof *r);
+}
+
+/* What stands beside the manifest. */
+static bool add_trust(const registration *r, json_t *v)
+{
+    qd_buf text;
+    qd_buf_init(&text, MAX_MODULE_BYTES * 2);
+    bool is_ok = (!r->signature || !json_object_set(v, "signature", r->signature)) &&
+                 (!r->native_signature || !json_object_set(v, "native_signature", r->native_signature));
+    if (is_ok && r->has_native) {
+        qd_base64_encode((const uint8_t *)r->native.p, r->native.n, &text);
+        is_ok = !text.failed && !json_object_set_new(v, "native_base64", json_stringn(text.p ? text.p : "", text.n));
+    }
+    qd_buf_deinit(&text);
+    return is_ok;
 }
 
 json_t *registration_json(const registration *r)
@@ -184,7 +213,7 @@ json_t *registration_json(const registration *r)
             is_ok && !text.failed && !json_object_set_new(v, "wasm_base64", json_stringn(text.p ? text.p : "", text.n));
     }
     qd_buf_deinit(&text);
-    if (!is_ok) {
+    if (!is_ok || !add_trust(r, v)) {
         json_decref(v);
         v = NULL;
     }
@@ -209,9 +238,9 @@ qd_status registration_send(qctl *q, const registration *r, const char *path, an
 {
     /* These travel as parts of their own, the rest of the manifest as `metadata`. */
     static const char *const own_parts[] = {"name", "version", "function_name"};
-    form_part parts[5];
+    form_part parts[8];
     size_t n = 0;
-    qd_buf metadata;
+    qd_buf metadata, signature, native_signature;
     if (r->is_text)
         return send_json(q, r, path, out, json, err);
     json_t *rest = json_copy(r->manifest);
@@ -232,8 +261,19 @@ qd_status registration_send(qctl *q, const registration *r, const char *path, an
     if (rc)
         return rc;
     parts[n++] = (form_part){"metadata", NULL, "application/json", qd_buf_str(&metadata)};
+    qd_buf_init(&signature, 0);
+    qd_buf_init(&native_signature, 0);
+    if (r->signature && !(rc = write_json(r->signature, &signature, err)))
+        parts[n++] = (form_part){"signature", NULL, "application/json", qd_buf_str(&signature)};
+    if (!rc && r->native_signature && !(rc = write_json(r->native_signature, &native_signature, err)))
+        parts[n++] = (form_part){"native_signature", NULL, "application/json", qd_buf_str(&native_signature)};
+    if (r->has_native)
+        parts[n++] = (form_part){"native", "native", "application/octet-stream", qd_buf_str(&r->native)};
     request rq = {.method = "POST", .path = path, .parts = parts, .n_parts = n};
-    rc = call(q, &rq, out, json, err);
+    if (!rc)
+        rc = call(q, &rq, out, json, err);
+    qd_buf_deinit(&signature);
+    qd_buf_deinit(&native_signature);
     qd_buf_deinit(&metadata);
     return rc;
 }

@@ -18,6 +18,10 @@ typedef struct registration {
     json_t *manifest; /* an object, maybe empty: the module may hold its own */
     qd_buf module;    /* wasm, or text when is_text */
     bool is_text;     /* .wat: the server assembles it */
+    /* Where the command has options for them, and they were given. */
+    json_t *signature, *native_signature;
+    qd_buf native;
+    bool has_native;
 } registration;
 
 /* The options that name a manifest and override its fields, for the commands' tables. */

@@ -101,6 +101,19 @@ qd_status read_json(const char *text, const char *what, json_t **out, qd_error *
     return rc;
 }
 
+qd_status read_json_file(const char *path, json_t **out, qd_error *err)
+{
+    qd_buf file;
+    qd_status rc = read_file(path, MAX_JSON_BYTES, &file, err);
+    if (rc)
+        return rc;
+    rc = qd_json_parse(qd_buf_str(&file), out, err);
+    if (rc)
+        qd_error_prefix(err, "%s: ", path);
+    qd_buf_deinit(&file);
+    return rc;
+}
+
 qd_status write_json(const json_t *v, qd_buf *out, qd_error *err)
 {
     qd_json w;

@@ -22,6 +22,8 @@ void text_json(qd_buf *out, const json_t *v);
 qd_status read_file(const char *path, size_t max, qd_buf *out, qd_error *err);
 /* JSON given on the command line: text, or "@FILE" ("@-": stdin). `what` is for the message. */
 qd_status read_json(const char *text, const char *what, json_t **out, qd_error *err);
+/* A file that holds JSON ("-": stdin). Errors: QD_EIO, QD_EPARSE, naming it. */
+qd_status read_json_file(const char *path, json_t **out, qd_error *err);
 /* The value compact, sorted as given. Errors: QD_ENOMEM. */
 qd_status write_json(const json_t *v, qd_buf *out, qd_error *err);
 
