@@ -45,7 +45,7 @@ typedef enum qd_audit_outcome {
     QD_AUDIT_FAILED = 4,  /* anything else */
 } qd_audit_outcome;
 
-/* Borrowed texts; each is cut at its bound, and what is not UTF-8 gets U+FFFD. */
+/* Borrowed texts; each is cut at its bound and at a zero byte, and what is not UTF-8 gets U+FFFD. */
 typedef struct qd_audit_entry {
     qd_audit_action action;
     qd_audit_outcome outcome;

@@ -85,9 +85,13 @@ qd_audit_outcome qd_audit_outcome_of(qd_status st)
 
 /* ---- stored ------------------------------------------------------------------------------------------------------ */
 
-/* At most `max` bytes, and no half of a character at the end. */
+/* At most `max` bytes, no half of a character at the end, and nothing from a zero byte on: many a reader of JSON takes
+ * none, and one entry must not make a whole page unreadable. */
 static qd_str cut(qd_str s, size_t max)
 {
+    const char *zero = s.n ? memchr(s.p, '\0', s.n) : NULL;
+    if (zero)
+        s.n = (size_t)(zero - s.p);
     if (s.n <= max)
         return s;
     while (max > 0 && ((unsigned char)s.p[max] & 0xC0) == 0x80)
@@ -155,7 +159,7 @@ bool qd_audit_record_decode(uint64_t seq, qd_str data, qd_audit_record *out)
                          .outcome = (qd_audit_outcome)h.outcome};
     size_t at = sizeof h;
     for (size_t i = 0; i < QD_AUDIT_TEXTS; i++) {
-        if (h.n[i] > MAX_TEXT[i] || h.n[i] > data.n - at)
+        if (h.n[i] > MAX_TEXT[i] || h.n[i] > data.n - at || memchr(data.p + at, '\0', h.n[i]))
             return false;
         r.text[i] = (qd_str){data.p + at, h.n[i]};
         at += h.n[i];

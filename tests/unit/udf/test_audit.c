@@ -93,6 +93,23 @@ static void test_append__texts_beyond_their_bounds__are_cut_at_a_character(void 
     qd_audit_close(a);
 }
 
+static void test_append__a_zero_byte__ends_a_text(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    qd_audit *a = open_audit(1 << 20);
+    qd_audit_entry e = entry(QD_AUDIT_REGISTER, "f", "1.0.0");
+    e.name = (qd_str){"f\0g", 3};
+    e.detail = (qd_str){"\0", 1};
+    assert_status_ok(qd_audit_append(a, &e, &err), &err);
+    json_t *v = list(a, NULL);
+    assert_string_equal(member(v, 0, "name"), "f");
+    assert_string_equal(member(v, 0, "detail"), "");
+    json_decref(v);
+    assert_intact(a, 1);
+    qd_audit_close(a);
+}
+
 static void test_append__a_clock_that_runs_backwards__does_not_show(void **state)
 {
     (void)state;
@@ -449,6 +466,7 @@ int main(void)
         TEST(test_append__a_change__is_there_and_stays),
         TEST(test_append__digest__is_that_of_the_sorted_entry_behind_prev),
         TEST(test_append__texts_beyond_their_bounds__are_cut_at_a_character),
+        TEST(test_append__a_zero_byte__ends_a_text),
         TEST(test_append__a_clock_that_runs_backwards__does_not_show),
         TEST(test_append__from_several_threads__is_one_chain),
         TEST(test_denials__like_ones__become_one_entry_with_a_count),
