@@ -2,6 +2,8 @@
 #include "base/hash.h"
 
 #include <errno.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -29,6 +31,28 @@ bool qd_hash_sha256_hex_of(const qd_str *parts, size_t n, char out[QD_SHA256_HEX
 bool qd_hash_sha256_hex(const void *p, size_t n, char out[QD_SHA256_HEX_SIZE])
 {
     return qd_hash_sha256_hex_of(&(qd_str){p, n}, 1, out);
+}
+
+bool qd_hash_hmac_sha256(const void *key, size_t key_n, const qd_str *parts, size_t n, uint8_t out[QD_HMAC_BYTES])
+{
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                 OSSL_PARAM_construct_end()};
+    size_t size = 0;
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    bool is_ok = ctx && EVP_MAC_init(ctx, key, key_n, params) == 1;
+    for (size_t i = 0; is_ok && i < n; i++)
+        is_ok = EVP_MAC_update(ctx, (const unsigned char *)parts[i].p, parts[i].n) == 1;
+    is_ok = is_ok && EVP_MAC_final(ctx, out, &size, QD_HMAC_BYTES) == 1 && size == QD_HMAC_BYTES;
+    EVP_MAC_CTX_free(ctx);
+    EVP_MAC_free(mac);
+    return is_ok;
+}
+
+bool qd_hash_eq(const void *a, const void *b, size_t n)
+{
+    return CRYPTO_memcmp(a, b, n) == 0;
 }
 
 static inline uint64_t rotate(uint64_t x, unsigned bits)

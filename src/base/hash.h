@@ -11,6 +11,11 @@
 bool qd_hash_sha256_hex(const void *p, size_t n, char out[QD_SHA256_HEX_SIZE]);
 /* The same of several texts, one after the other. */
 bool qd_hash_sha256_hex_of(const qd_str *parts, size_t n, char out[QD_SHA256_HEX_SIZE]);
+#define QD_HMAC_BYTES 32
+/* HMAC-SHA-256 (RFC 2104) of several texts, one after the other; false when OpenSSL fails. */
+bool qd_hash_hmac_sha256(const void *key, size_t key_n, const qd_str *parts, size_t n, uint8_t out[QD_HMAC_BYTES]);
+/* In a time that does not tell where they differ. */
+bool qd_hash_eq(const void *a, const void *b, size_t n);
 uint64_t qd_hash64(const void *p, size_t n, uint64_t seed);
 /* Random bytes from the system (getrandom); false when it fails. */
 bool qd_hash_random(void *p, size_t n);

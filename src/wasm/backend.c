@@ -63,13 +63,14 @@ static void use_pool(wasm_config_t *config, uint32_t n_stores)
     wasmtime_pooling_allocation_config_delete(pool);
 }
 
-static wasm_engine_t *new_wasm_engine(qd_backend_kind kind, const qd_wasm_engine_options *options)
+wasm_config_t *qd_wasm_backend_config(qd_backend_kind kind)
 {
     wasm_config_t *config = wasm_config_new();
     wasmtime_config_strategy_set(config, kinds[kind].strategy);
     wasmtime_config_cranelift_opt_level_set(config, WASMTIME_OPT_LEVEL_SPEED);
+    /* A compilation takes the thread that asked for it and no more: the other processors are for queries. */
+    wasmtime_config_parallel_compilation_set(config, false);
     wasmtime_config_epoch_interruption_set(config, kinds[kind].has_epochs);
-    wasmtime_config_max_wasm_stack_set(config, options->max_stack_bytes);
     /* Our own unwinding follows frame pointers; tables for debuggers would be registered under a global lock. */
     wasmtime_config_native_unwind_info_set(config, false);
     /* What qe_wasm_inspect accepts: WebAssembly 2.0. Threads, GC and exceptions are not even compiled in. */
@@ -81,22 +82,23 @@ static wasm_engine_t *new_wasm_engine(qd_backend_kind kind, const qd_wasm_engine
     wasmtime_config_memory_may_move_set(config, false);
     wasmtime_config_memory_reservation_set(config, MEMORY_SLOT_BYTES);
     wasmtime_config_memory_guard_size_set(config, MEMORY_GUARD_BYTES);
-    if (pool_fits(options->max_live_instances))
-        use_pool(config, options->max_live_instances);
-    return wasm_engine_new_with_config(config);
+    return config;
 }
 
 qd_status qd_wasm_backend_init(qd_wasm_backend *b, qd_backend_kind kind, const qd_wasm_engine_options *options,
                                qd_error *err)
 {
-    wasm_engine_t *wasm = new_wasm_engine(kind, options);
-    qd_driver_cache *drivers = qd_driver_cache_new(wasm);
-    if (!drivers) {
-        wasm_engine_delete(wasm);
-        return qd_fail_nomem(err);
-    }
-    *b = (qd_wasm_backend){kind, kinds[kind].tier, kinds[kind].has_epochs, wasm, drivers};
-    return QD_OK;
+    wasm_config_t *config = qd_wasm_backend_config(kind);
+    wasmtime_config_max_wasm_stack_set(config, options->max_stack_bytes);
+    if (pool_fits(options->max_live_instances))
+        use_pool(config, options->max_live_instances);
+    *b = (qd_wasm_backend){.kind = kind, .tier = kinds[kind].tier, .has_epochs = kinds[kind].has_epochs};
+    b->wasm = wasm_engine_new_with_config(config);
+    b->drivers = qd_driver_cache_new(b);
+    if (b->drivers)
+        return QD_OK;
+    qd_wasm_backend_deinit(b);
+    return qd_fail_nomem(err);
 }
 
 void qd_wasm_backend_deinit(qd_wasm_backend *b)

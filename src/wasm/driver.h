@@ -44,8 +44,9 @@ typedef struct qd_driver {
 } qd_driver;
 
 typedef struct qd_driver_cache qd_driver_cache;
-/* `engine` is borrowed until free. NULL when out of memory. */
-qd_driver_cache *qd_driver_cache_new(wasm_engine_t *engine);
+/* `backend` is borrowed until free. NULL when out of memory. */
+typedef struct qd_wasm_backend qd_wasm_backend;
+qd_driver_cache *qd_driver_cache_new(const qd_wasm_backend *backend);
 void qd_driver_cache_free(qd_driver_cache *c);
 /* The driver for a spec, made when it is not there. The caller gives it back. Threads: any.
  * Errors: QD_ENOMEM, QD_EINTERNAL. */

@@ -4,14 +4,14 @@
 #include <stdlib.h>
 
 #include "base/map.h"
-#include "wasm/driver.h"
+#include "wasm/backend.h"
 
 #define MAX_CACHED     1024
 #define MAX_CODE_BYTES (64u << 10)
 
 /* A driver is referenced by the map while it is in it, and by each instance that uses it. */
 struct qd_driver_cache {
-    wasm_engine_t *engine;
+    const qd_wasm_backend *backend;
     pthread_mutex_t mutex;
     qd_map *drivers;
     uint64_t clock;
@@ -53,12 +53,12 @@ static void unref_locked(qd_driver *d)
         driver_free(d);
 }
 
-qd_driver_cache *qd_driver_cache_new(wasm_engine_t *engine)
+qd_driver_cache *qd_driver_cache_new(const qd_wasm_backend *backend)
 {
     qd_driver_cache *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
-    c->engine = engine;
+    c->backend = backend;
     c->drivers = qd_map_new();
     if (!c->drivers) {
         free(c);
@@ -106,30 +106,28 @@ static void evict_oldest_locked(qd_driver_cache *c)
     }
 }
 
-static qd_status compile(wasm_engine_t *engine, const qd_driver_spec *spec, qd_driver **out, qd_error *err)
+static qd_status make(const qd_wasm_backend *backend, const qd_driver_spec *spec, qd_driver **out, qd_error *err)
 {
     qd_buf code;
     qd_buf_init(&code, MAX_CODE_BYTES);
-    wasmtime_error_t *error = NULL;
     qd_status rc = QD_OK;
     qd_driver *d = calloc(1, sizeof *d);
     if (!d || !qd_driver_generate(spec, d, &code)) {
         rc = qd_fail_nomem(err);
         goto done;
     }
-    error = wasmtime_module_new(engine, (const uint8_t *)code.p, code.n, &d->module);
-    if (error) {
-        wasm_name_t message;
-        wasmtime_error_message(error, &message);
-        rc = qd_fail(err, QD_EINTERNAL, "a generated driver does not compile: %.*s", (int)message.size, message.data);
-        wasm_name_delete(&message);
-        goto done;
+    rc = qd_wasm_backend_load(backend, (const uint8_t *)code.p, code.n, &d->module, err);
+    if (rc == QD_EUDF_COMPILE) {
+        qd_error_prefix(err, "a generated driver: ");
+        if (err)
+            err->code = QD_EINTERNAL;
+        rc = QD_EINTERNAL;
     }
+    if (rc)
+        goto done;
     d->refs = 1;
     *out = QD_TAKE(d);
 done:
-    if (error)
-        wasmtime_error_delete(error);
     driver_free(d);
     qd_buf_deinit(&code);
     return rc;
@@ -148,7 +146,7 @@ qd_status qd_driver_cache_get(qd_driver_cache *c, const qd_driver_spec *spec, qd
     }
 
     qd_driver *made = NULL;
-    qd_status rc = compile(c->engine, spec, &made, err);
+    qd_status rc = make(c->backend, spec, &made, err);
     if (rc)
         return rc;
     pthread_mutex_lock(&c->mutex);

@@ -6,8 +6,10 @@
 
 static void engine_delete(qd_wasm_engine *e)
 {
+    qd_optimizer_free(e->optimizer);
     for (size_t k = 0; k < QD_N_BACKENDS; k++)
         qd_wasm_backend_deinit(&e->backends[k]);
+    qd_native_cache_close(e->cache);
     pthread_mutex_destroy(&e->mutex);
     free(e);
 }
@@ -20,6 +22,28 @@ static qd_status start_clock(qd_wasm_engine *e, qd_error *err)
         if (e->backends[k].has_epochs)
             ticking[n++] = e->backends[k].wasm;
     return qd_epoch_clock_start(&e->clock, ticking, n, err);
+}
+
+/* An engine without a cache is slower to start and as good otherwise. Baseline code is not kept: it is made in the time
+ * in which a file is read. */
+static void use_cache(qd_wasm_engine *e)
+{
+    qd_error why;
+    if (!e->options.cache_dir)
+        return;
+    qd_status rc = qd_native_cache_open(e->options.cache_dir, e->options.cache_bytes, &e->cache, &why);
+    for (size_t k = 0; k < QD_N_BACKENDS && !rc; k++)
+        if (e->backends[k].tier == QD_TIER_OPTIMIZED)
+            rc = qd_wasm_backend_use_cache(&e->backends[k], e->cache, &why);
+    if (rc && e->options.log)
+        e->options.log(e->options.log_arg, why.message);
+    e->options.cache_dir = NULL; /* the caller's */
+}
+
+static qd_status start_optimizer(qd_wasm_engine *e, qd_error *err)
+{
+    e->optimizer = qd_optimizer_new(e, e->options.compile_threads);
+    return e->optimizer ? QD_OK : qd_fail_nomem(err);
 }
 
 qd_status qd_wasm_engine_new(const qd_wasm_engine_options *options, qd_wasm_engine **out, qd_error *err)
@@ -42,7 +66,11 @@ qd_status qd_wasm_engine_new(const qd_wasm_engine_options *options, qd_wasm_engi
     for (size_t k = 0; k < QD_N_BACKENDS && !rc; k++)
         rc = qd_wasm_backend_init(&e->backends[k], (qd_backend_kind)k, &e->options, err);
     if (!rc)
+        rc = start_optimizer(e, err);
+    if (!rc)
         rc = start_clock(e, err);
+    if (!rc)
+        use_cache(e);
     if (rc) {
         engine_delete(e);
         return rc;
@@ -64,6 +92,25 @@ void qd_wasm_engine_free(qd_wasm_engine *e)
     engine_delete(e);
 }
 
+void qd_wasm_engine_drain(qd_wasm_engine *e)
+{
+    qd_optimizer_drain(e->optimizer);
+}
+
+static void add_cache_counters(qd_wasm_engine *e, qd_wasm_counters *out)
+{
+    qd_cache_counters c;
+    if (!e->cache)
+        return;
+    qd_native_cache_read_counters(e->cache, &c);
+    out->cache_hits = c.hits;
+    out->cache_misses = c.misses;
+    out->cache_evictions = c.evictions;
+    out->cache_rejected = c.rejected;
+    out->cache_bytes = c.bytes;
+    out->cache_entries = c.entries;
+}
+
 static uint64_t read_count(atomic_uint_fast64_t *count)
 {
     return atomic_load_explicit(count, memory_order_relaxed);
@@ -83,6 +130,8 @@ void qd_wasm_engine_read_counters(qd_wasm_engine *e, qd_wasm_counters *out)
         out->compiled[t] = read_count(&c->compiled[t]);
         out->compile_ns[t] = read_count(&c->compile_ns[t]);
     }
+    out->queued = qd_optimizer_queued(e->optimizer);
+    add_cache_counters(e, out);
     pthread_mutex_lock(&e->mutex);
     out->idle_instances = e->n_idle;
     out->instances = e->n_stores - e->n_idle;

@@ -4,8 +4,10 @@
  * them for blocks of documents through generated drivers. It knows nothing of registries, manifests as JSON, or
  * indexes.
  *
- *   engine   one per process or library user: code generator, epoch clock, driver cache
- *   module   validated, compiled bytes; immutable, shared by threads, reference counted
+ *   engine   one per process or library user: code generators (backend.h), their background work (optimizer.h),
+ *            native cache, epoch clock
+ *   module   validated bytes and their native code, which gets better while it is used (tiers.h); shared by threads,
+ *            reference counted
  *   program  one export of a module, with its shape, argument types and limits, ready to instantiate; immutable, shared
  *   instance one store with one program in it; one thread at a time
  *
@@ -30,15 +32,27 @@ typedef struct qd_wasm_engine_options {
     size_t max_stack_bytes;              /* wasm stack of one call; 512 KiB (16 KiB to 4 MiB) */
     uint32_t max_live_instances;         /* over all programs; past it a call fails with QD_EBUSY; 1024 */
     uint32_t idle_instances_per_program; /* of functions without any state, kept for reuse; 16 */
+    uint32_t compile_threads;   /* that optimize in the background; 1. 0: everything is optimized before it is used */
+    bool has_baseline_only;     /* nothing is optimized: for tests of the baseline compiler */
+    uint32_t direct_code_bytes; /* a module with no more code is optimized before it is used; 2 KiB */
+    uint64_t max_code_bytes;    /* native code of all modules, past which none is added (QD_EUDF_FULL); 512 MiB */
+    const char *cache_dir;      /* where optimized code is kept, made when absent; borrowed. NULL: nowhere */
+    uint64_t cache_bytes;       /* of all that is kept there; 1 GiB */
+    void (*log)(void *arg, const char *line); /* why the cache is not used; may be NULL */
+    void *log_arg;
 } qd_wasm_engine_options;
 #define QD_WASM_MAX_LIVE_INSTANCES 8192
 #define QD_WASM_MAX_TABLE_ELEMENTS 20000
-#define QD_WASM_ENGINE_OPTIONS_INIT {512 * 1024, 1024, 16}
+#define QD_WASM_ENGINE_OPTIONS_INIT \
+    {512 * 1024, 1024, 16, 1, false, 2048, (uint64_t)512 << 20, NULL, (uint64_t)1 << 30, NULL, NULL}
 
 qd_status qd_wasm_engine_new(const qd_wasm_engine_options *options, qd_wasm_engine **out, qd_error *err);
 /* Drops the caller's reference; the last holder frees it and joins the epoch thread (1 ms ticks, asleep while no call
  * runs). */
 void qd_wasm_engine_free(qd_wasm_engine *e);
+
+/* Waits until no module is queued for optimization or being optimized: for tests and tools. */
+void qd_wasm_engine_drain(qd_wasm_engine *e);
 
 /* What the engine does and holds, for metrics. Tiers: see qd_wasm_tier in module.h. */
 typedef struct qd_wasm_counters {

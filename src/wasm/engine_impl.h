@@ -11,6 +11,7 @@
 #include "wasm/backend.h"
 #include "wasm/clock.h"
 #include "wasm/native.h"
+#include "wasm/optimizer.h"
 #include "wasm/engine.h"
 
 /* What qd_wasm_counters tells, as it happens. */
@@ -23,6 +24,8 @@ struct qd_wasm_engine {
     qd_wasm_backend backends[QD_N_BACKENDS];
     qd_wasm_engine_options options;
     qd_epoch_clock clock;
+    qd_native_cache *cache;  /* NULL: none */
+    qd_optimizer *optimizer;
     qd_wasm_counts counts;
     atomic_uint refs;
     pthread_mutex_t mutex;

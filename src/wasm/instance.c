@@ -360,8 +360,7 @@ bool qd_instance_is_outdated(const qd_instance *i)
 
 uint32_t qd_instance_max_rows(const qd_instance *i)
 {
-    (void)i;
-    return QD_BLOCK_DOCS;
+    return i->native->backend->has_epochs ? QD_BLOCK_DOCS : i->program->module->max_rows;
 }
 
 uint64_t qd_instance_host_calls(const qd_instance *i)

@@ -6,9 +6,8 @@
 
 #include <engine.h> /* the seam's; in quotes it would be ours */
 
-#include "base/clock.h"
 #include "wasm/engine_impl.h"
-#include "wasm/native.h"
+#include "wasm/tiers.h"
 
 /* ---- permissions ------------------------------------------------------------------------------------------------ */
 
@@ -171,24 +170,18 @@ static qd_status keep_exports(qd_wasm_module *m, const qe_wasm_info *info, qd_er
     return QD_OK;
 }
 
-static qd_status compile(qd_wasm_module *m, qd_backend_kind kind, const uint8_t *bytes, size_t n, qd_error *err)
+static qd_status keep_bytes(qd_wasm_module *m, const uint8_t *bytes, size_t n, qd_error *err)
 {
-    qd_wasm_native *native = NULL;
-    int64_t start = qd_clock_mono_ns();
-    qd_status rc = qd_wasm_native_compile(m, kind, bytes, n, &native, err);
-    if (rc)
-        return rc;
-    int64_t ns = qd_clock_mono_ns() - start;
-    qd_wasm_counts *counts = &m->engine->counts;
-    atomic_store_explicit(&m->compile_ns[native->tier], ns, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counts->compiled[native->tier], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&counts->compile_ns[native->tier], (uint64_t)ns, memory_order_relaxed);
-    qd_wasm_module_swap(m, native);
-    return QD_OK;
+    m->bytes = qd_blob_new(bytes, n);
+    if (!m->bytes)
+        return qd_fail_nomem(err);
+    return qd_hash_sha256_hex(bytes, n, m->hash)
+               ? QD_OK
+               : qd_fail(err, QD_EINTERNAL, "the module's hash could not be computed");
 }
 
-qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, const qd_wasm_module_options *options,
-                             qd_wasm_module **out, qd_error *err)
+qd_status qd_wasm_module_read(const uint8_t *bytes, size_t n, const qd_wasm_module_options *options,
+                              qd_wasm_module **out, qd_error *err)
 {
     qe_wasm_info *info = NULL;
     qd_wasm_module *m = NULL;
@@ -202,8 +195,6 @@ qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, 
     }
     atomic_init(&m->refs, 1);
     pthread_mutex_init(&m->native_lock, NULL);
-    m->engine = e;
-    qd_wasm_engine_ref(e);
     m->permissions = options->permissions;
     m->state = qd_wasm_state_of(bytes, n);
     qe_wasm_shape shape = qe_wasm_shape_of(info);
@@ -214,12 +205,30 @@ qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, 
     if (!rc)
         rc = keep_exports(m, info, err);
     if (!rc)
-        rc = compile(m, QD_BACKEND_OPTIMIZED, bytes, n, err);
+        rc = keep_bytes(m, bytes, n, err);
+    m->best = qd_wasm_tiers_best(m);
+    m->max_rows = qd_wasm_tiers_max_rows(m);
     if (!rc)
         *out = QD_TAKE(m);
 done:
     qd_wasm_module_unref(m);
     qe_wasm_info_free(info);
+    return rc;
+}
+
+qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, const qd_wasm_module_options *options,
+                             qd_wasm_module **out, qd_error *err)
+{
+    qd_wasm_module *m = NULL;
+    qd_status rc = qd_wasm_module_read(bytes, n, options, &m, err);
+    if (rc)
+        return rc;
+    m->engine = e;
+    qd_wasm_engine_ref(e);
+    rc = qd_wasm_tiers_load(m, options, err);
+    if (!rc)
+        *out = QD_TAKE(m);
+    qd_wasm_module_unref(m);
     return rc;
 }
 
@@ -232,7 +241,10 @@ void qd_wasm_module_unref(qd_wasm_module *m)
 {
     if (!m || atomic_fetch_sub(&m->refs, 1) != 1)
         return;
+    if (m->engine)
+        qd_optimizer_forget(m->engine->optimizer, m);
     qd_wasm_native_unref(atomic_load_explicit(&m->native, memory_order_relaxed));
+    qd_blob_unref(m->bytes);
     pthread_mutex_destroy(&m->native_lock);
     for (size_t i = 0; i < m->n_imports; i++)
         free(m->import_names[i]);
@@ -303,6 +315,7 @@ void qd_wasm_module_read_status(qd_wasm_module *m, qd_wasm_status *out)
         .code_bytes = native->code_bytes,
         .instances = atomic_load_explicit(&m->n_instances, memory_order_relaxed),
         .has_epoch_checks = native->backend->has_epochs,
+        .is_optimizing = atomic_load_explicit(&m->is_optimizing, memory_order_relaxed),
     };
     for (size_t t = 0; t < 3; t++)
         out->compile_ns[t] = atomic_load_explicit(&m->compile_ns[t], memory_order_relaxed);

@@ -59,6 +59,7 @@ typedef struct qd_wasm_module_options {
      * Borrowed; NULL: none. Code for another machine or version of the engine is not used. */
     const uint8_t *native;
     size_t native_n;
+    bool must_use_native; /* else code that cannot be used is compiled anew */
     const qd_wasm_dependency *deps; /* borrowed; the module holds references to their modules */
     size_t n_deps;
 } qd_wasm_module_options;

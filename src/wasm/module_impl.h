@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <wasmtime.h>
 
+#include "wasm/blob.h"
 #include "wasm/host.h"
 #include "wasm/native.h"
 #include "wasm/sections.h"
@@ -18,16 +19,25 @@ typedef struct qd_wasm_export {
     qd_wasm_signature signature;
 } qd_wasm_export;
 
+typedef struct qd_optimize_job qd_optimize_job;
+
 struct qd_wasm_module {
     qd_wasm_engine *engine;           /* a reference */
     _Atomic(qd_wasm_native *) native; /* the best code: a reference, changed under the lock */
     pthread_mutex_t native_lock;      /* held for a pointer and a count */
+    qd_backend_kind best;             /* which makes its best code */
+    uint32_t max_rows;                /* in one run of code without epoch checks */
+    qd_optimize_job *job;             /* the optimizer's, under its mutex */
+    atomic_bool is_optimizing;
     atomic_uint refs;
+    qd_blob *bytes; /* a reference */
+    char hash[QD_SHA256_HEX_SIZE];
     uint32_t permissions;
     qd_wasm_state state;
     const qd_host_function **imports; /* of the table; in the module's order */
     char **import_names;
     size_t n_imports;
+    size_t n_deps;
     qd_wasm_export *exports; /* functions */
     size_t n_exports;
     bool imports_columns; /* some import is answered by the columns module (columns.h): */
@@ -40,5 +50,9 @@ struct qd_wasm_module {
     atomic_int_fast64_t compile_ns[3]; /* by qd_wasm_tier */
     atomic_uint n_instances;           /* at work */
 };
+
+/* All but its code and its engine. */
+qd_status qd_wasm_module_read(const uint8_t *bytes, size_t n, const qd_wasm_module_options *options,
+                              qd_wasm_module **out, qd_error *err);
 
 #endif

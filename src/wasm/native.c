@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "wasm/engine_impl.h"
 #include "wasm/module_impl.h"
 
@@ -34,9 +33,20 @@ static size_t image_bytes(const wasmtime_module_t *wasm)
     return (size_t)((char *)end - (char *)start);
 }
 
-/* `wasm` is taken. */
-static qd_status finish(const qd_wasm_module *m, const qd_wasm_backend *backend, wasmtime_module_t *wasm,
-                        qd_wasm_source source, qd_wasm_native **out, qd_error *err)
+/* What the code replaces is going: it does not count. */
+static qd_status check_code_bytes(const qd_wasm_native *native, const qd_wasm_module *m, qd_error *err)
+{
+    const qd_wasm_native *old = atomic_load_explicit(&m->native, memory_order_relaxed);
+    uint64_t all = atomic_load_explicit(&native->engine->counts.code_bytes, memory_order_relaxed);
+    uint64_t most = native->engine->options.max_code_bytes, replaced = old ? old->code_bytes : 0;
+    if (all - replaced <= most)
+        return QD_OK;
+    return qd_fail(err, QD_EUDF_FULL, "the native code of all functions would take %llu bytes; the limit is %llu",
+                   (unsigned long long)(all - replaced), (unsigned long long)most);
+}
+
+qd_status qd_wasm_native_new(const qd_wasm_module *m, const qd_wasm_backend *backend, wasmtime_module_t *wasm,
+                             qd_wasm_source source, qd_wasm_native **out, qd_error *err)
 {
     qd_wasm_native *native = calloc(1, sizeof *native);
     if (!native) {
@@ -51,25 +61,14 @@ static qd_status finish(const qd_wasm_module *m, const qd_wasm_backend *backend,
     native->code_bytes = image_bytes(wasm);
     atomic_init(&native->refs, 1);
     atomic_fetch_add_explicit(&m->engine->counts.code_bytes, native->code_bytes, memory_order_relaxed);
-    qd_status rc = link_imports(native, m, err);
+    qd_status rc = check_code_bytes(native, m, err);
+    if (!rc)
+        rc = link_imports(native, m, err);
     if (rc)
         qd_wasm_native_unref(native);
     else
         *out = native;
     return rc;
-}
-
-qd_status qd_wasm_native_compile(const qd_wasm_module *m, qd_backend_kind kind, const uint8_t *bytes, size_t n,
-                                 qd_wasm_native **out, qd_error *err)
-{
-    const qd_wasm_backend *backend = &m->engine->backends[kind];
-    wasmtime_module_t *wasm = NULL;
-    char text[384];
-    wasmtime_error_t *error = wasmtime_module_new(backend->wasm, bytes, n, &wasm);
-    if (error)
-        return qd_fail(err, QD_EUDF_COMPILE, "the module does not compile: %s",
-                       qd_wasm_error_text(error, text, sizeof text));
-    return finish(m, backend, wasm, QD_SOURCE_COMPILED, out, err);
 }
 
 void qd_wasm_native_ref(qd_wasm_native *native)
@@ -109,4 +108,12 @@ void qd_wasm_module_swap(qd_wasm_module *m, qd_wasm_native *native)
     atomic_fetch_add_explicit(&m->engine->counts.tier_transitions, 1, memory_order_relaxed);
     qd_wasm_engine_forget_native(m->engine, old);
     qd_wasm_native_unref(old);
+}
+
+void qd_wasm_module_count_compiled(qd_wasm_module *m, qd_wasm_tier tier, int64_t ns)
+{
+    qd_wasm_counts *counts = &m->engine->counts;
+    atomic_store_explicit(&m->compile_ns[tier], ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counts->compiled[tier], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&counts->compile_ns[tier], (uint64_t)ns, memory_order_relaxed);
 }

@@ -22,9 +22,10 @@ typedef struct qd_wasm_native {
     atomic_uint refs;
 } qd_wasm_native;
 
-/* Compiles. `bytes` borrowed; valid, and inspected. Errors: QD_EUDF_COMPILE. */
-qd_status qd_wasm_native_compile(const qd_wasm_module *m, qd_backend_kind kind, const uint8_t *bytes, size_t n,
-                                 qd_wasm_native **out, qd_error *err);
+/* Links loaded code, which is taken. Errors: QD_EUDF_COMPILE, QD_EUDF_FULL (with it, code would take more than the
+ * engine's max_code_bytes), QD_ENOMEM. */
+qd_status qd_wasm_native_new(const qd_wasm_module *m, const qd_wasm_backend *backend, wasmtime_module_t *wasm,
+                             qd_wasm_source source, qd_wasm_native **out, qd_error *err);
 void qd_wasm_native_ref(qd_wasm_native *native);
 void qd_wasm_native_unref(qd_wasm_native *native);
 
@@ -32,5 +33,6 @@ void qd_wasm_native_unref(qd_wasm_native *native);
 qd_wasm_native *qd_wasm_module_native(qd_wasm_module *m);
 /* Puts better code in its place; `native` is taken. Instances that wait for reuse with the old one are dropped. */
 void qd_wasm_module_swap(qd_wasm_module *m, qd_wasm_native *native);
+void qd_wasm_module_count_compiled(qd_wasm_module *m, qd_wasm_tier tier, int64_t ns);
 
 #endif

@@ -111,6 +111,8 @@ qd_wasm_state qd_wasm_state_of(const uint8_t *bytes, size_t n)
             look_at_memories(s.body, &state);
         else if (s.id == QD_SECTION_GLOBAL)
             look_at_globals(s.body, &state);
+        else if (s.id == QD_SECTION_CODE)
+            state.code_bytes = (uint64_t)(s.body.end - s.body.p);
     }
     return state;
 }

@@ -11,6 +11,7 @@
 typedef struct qd_wasm_state {
     uint64_t memory_pages;   /* initial, 0 without a memory */
     uint64_t table_elements; /* initial, of the largest table */
+    uint64_t code_bytes;
     bool has_memory;
     /* No memory, global or table of its own: a call leaves nothing behind. */
     bool is_stateless;

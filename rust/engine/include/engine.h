@@ -318,7 +318,8 @@ typedef struct qe_wasm_custom {
 } qe_wasm_custom;
 typedef struct qe_wasm_info qe_wasm_info; /* free with qe_wasm_info_free */
 /* Validates a core module (`features`: WebAssembly 2.0 and SIMD as Wasmtime is configured: no threads, no memory64, no
- * exceptions, no GC, no references to objects of the host, no component). The bytes are borrowed. Errors: QE_ESYNTAX with offset and wasmparser's message. */
+ * exceptions, no GC, no references to objects of the host, no component). The bytes are borrowed.
+ * Errors: QE_ESYNTAX with offset and wasmparser's message. */
 int qe_wasm_inspect(const uint8_t *bytes, size_t len, qe_wasm_info **out, qe_error *err);
 void qe_wasm_info_free(qe_wasm_info *info);
 size_t qe_wasm_imports(const qe_wasm_info *info, const qe_wasm_item **items);
@@ -334,6 +335,15 @@ typedef struct qe_wasm_shape {
     uint64_t longest_path;
 } qe_wasm_shape;
 qe_wasm_shape qe_wasm_shape_of(const qe_wasm_info *info);
+
+/* Native code of a module, made by an engine of Wasmtime's C API for the target that it is configured for, as
+ * wasmtime_module_deserialize takes it. The bytes are borrowed. Errors: QE_EINVAL when the compiler refuses, QE_EPANIC
+ * when it fails. */
+struct wasm_engine_t;
+typedef struct qe_code qe_code; /* free with qe_code_free */
+int qe_wasm_compile(const struct wasm_engine_t *engine, const uint8_t *bytes, size_t len, qe_code **out, qe_error *err);
+const uint8_t *qe_code_bytes(const qe_code *code, size_t *len); /* view until it is freed */
+void qe_code_free(qe_code *code);
 
 #ifdef __cplusplus
 }

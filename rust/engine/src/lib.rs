@@ -13,6 +13,7 @@ mod analysis;
 mod blocks;
 mod bm25;
 mod column;
+mod compile;
 mod decoded;
 mod document;
 mod error;

@@ -27,6 +27,24 @@ static void test_sha256_of__parts__is_that_of_the_whole(void **state)
     assert_string_equal(parts, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+static void test_hmac__known_answers(void **state)
+{
+    (void)state;
+    /* RFC 4231, test case 2; the second time in parts. */
+    static const uint8_t expected[QD_HMAC_BYTES] = {0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e, 0x6a, 0x04, 0x24,
+                                                    0x26, 0x08, 0x95, 0x75, 0xc7, 0x5a, 0x00, 0x3f, 0x08, 0x9d, 0x27,
+                                                    0x39, 0x83, 0x9d, 0xec, 0x58, 0xb9, 0x64, 0xec, 0x38, 0x43};
+    uint8_t mac[QD_HMAC_BYTES];
+    const qd_str whole = QD_STR("what do ya want for nothing?");
+    const qd_str parts[] = {QD_STR("what do ya "), {0}, QD_STR("want for nothing?")};
+    assert_true(qd_hash_hmac_sha256("Jefe", 4, &whole, 1, mac));
+    assert_true(qd_hash_eq(mac, expected, sizeof mac));
+    assert_true(qd_hash_hmac_sha256("Jefe", 4, parts, 3, mac));
+    assert_true(qd_hash_eq(mac, expected, sizeof mac));
+    mac[31] ^= 1;
+    assert_false(qd_hash_eq(mac, expected, sizeof mac));
+}
+
 static void test_hash64__depends_on_every_byte_length_and_seed(void **state)
 {
     (void)state;
@@ -102,6 +120,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sha256__known_answers),
         cmocka_unit_test(test_sha256_of__parts__is_that_of_the_whole),
+        cmocka_unit_test(test_hmac__known_answers),
         cmocka_unit_test(test_hash64__depends_on_every_byte_length_and_seed),
         cmocka_unit_test(test_random__gives_different_bytes),
         cmocka_unit_test(test_base64__rfc_4648_vectors),

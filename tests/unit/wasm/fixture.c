@@ -145,7 +145,9 @@ int fixture_setup(void **state)
     fixture *f = calloc(1, sizeof *f);
     *state = f;
     assert_non_null(f);
-    if (qd_wasm_engine_new(NULL, &f->engine, &f->err))
+    qd_wasm_engine_options options = QD_WASM_ENGINE_OPTIONS_INIT;
+    options.has_baseline_only = getenv("QD_TEST_BASELINE");
+    if (qd_wasm_engine_new(&options, &f->engine, &f->err))
         fail_msg("%s", f->err.message);
     return fixture_reset(state);
 }

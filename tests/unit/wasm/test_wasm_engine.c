@@ -115,7 +115,7 @@ static void test_driver__layout__columns_are_apart_and_inside(void **state)
 static void test_driver_cache__many_kinds__stays_bounded_and_right(void **state)
 {
     fixture *f = *state;
-    qd_driver_cache *c = qd_driver_cache_new(f->engine->backends[QD_BACKEND_OPTIMIZED].wasm);
+    qd_driver_cache *c = qd_driver_cache_new(&f->engine->backends[QD_BACKEND_OPTIMIZED]);
     qd_wasm_signature s = {.n_params = 11, .n_results = 1, .result = QD_WASM_I32};
     qd_driver *first = NULL, *d = NULL;
     qd_driver_spec spec = {.shape = QD_SHAPE_TYPED, .varying = 0, .signature = &s};

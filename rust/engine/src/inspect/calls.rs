@@ -9,8 +9,8 @@ use wasmparser::{FunctionBody, Operator};
 
 use super::cost;
 
-/// What a call of the host is taken for: one that answers from what it has at hand. Whoever relies on the sum knows which
-/// imports are such.
+/// What a call of the host is taken for: one that answers from what it has at hand. Whoever relies on the sum knows
+/// which imports are such.
 const IMPORT_COST: u64 = 64;
 
 struct Function {

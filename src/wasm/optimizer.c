@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wasm/optimizer.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "wasm/engine_impl.h"
+#include "wasm/module_impl.h"
+
+#define MAX_QUEUED  1024
+#define MAX_THREADS 64
+#define NICENESS    10
+
+/* Owned by the queue, then by the thread that works on it; `module` points to it meanwhile and back. */
+struct qd_optimize_job {
+    qd_wasm_module *module; /* NULL: dropped; under the mutex */
+    const qd_wasm_backend *backend;
+    qd_blob *bytes;
+    char hash[QD_SHA256_HEX_SIZE];
+    qd_optimize_job *next;
+};
+
+struct qd_optimizer {
+    qd_wasm_engine *engine;
+    pthread_mutex_t mutex; /* of all below */
+    pthread_cond_t work, idle;
+    qd_optimize_job *first, **last;
+    uint32_t n_queued, n_busy;
+    unsigned n_threads, n_started;
+    bool is_stopping;
+    pthread_t threads[MAX_THREADS];
+};
+
+static void job_free(qd_optimize_job *j)
+{
+    qd_blob_unref(j->bytes);
+    free(j);
+}
+
+qd_optimizer *qd_optimizer_new(qd_wasm_engine *engine, unsigned threads)
+{
+    qd_optimizer *o = calloc(1, sizeof *o);
+    if (!o)
+        return NULL;
+    o->engine = engine;
+    o->n_threads = threads > MAX_THREADS ? MAX_THREADS : threads;
+    o->last = &o->first;
+    pthread_mutex_init(&o->mutex, NULL);
+    pthread_cond_init(&o->work, NULL);
+    pthread_cond_init(&o->idle, NULL);
+    return o;
+}
+
+void qd_optimizer_free(qd_optimizer *o)
+{
+    if (!o)
+        return;
+    pthread_mutex_lock(&o->mutex);
+    o->is_stopping = true;
+    pthread_cond_broadcast(&o->work);
+    pthread_mutex_unlock(&o->mutex);
+    for (unsigned i = 0; i < o->n_started; i++)
+        pthread_join(o->threads[i], NULL);
+    for (qd_optimize_job *j = o->first, *next; j; j = next) {
+        next = j->next;
+        job_free(j);
+    }
+    pthread_cond_destroy(&o->work);
+    pthread_cond_destroy(&o->idle);
+    pthread_mutex_destroy(&o->mutex);
+    free(o);
+}
+
+/* ---- a job ------------------------------------------------------------------------------------------------------- */
+
+/* Better code has come, or (`wasm` NULL) will not: then the module serves on with what it has. `wasm` is taken. */
+static void finish_locked(qd_optimize_job *j, wasmtime_module_t *wasm, int64_t ns)
+{
+    qd_wasm_module *m = j->module;
+    qd_wasm_native *native = NULL;
+    m->job = NULL;
+    atomic_store_explicit(&m->is_optimizing, false, memory_order_relaxed);
+    if (!wasm || qd_wasm_native_new(m, j->backend, wasm, QD_SOURCE_COMPILED, &native, NULL) != QD_OK)
+        return;
+    qd_wasm_module_count_compiled(m, native->tier, ns);
+    qd_wasm_module_swap(m, native);
+}
+
+static void work_on(qd_optimizer *o, qd_optimize_job *j)
+{
+    wasmtime_module_t *wasm = NULL;
+    qe_code *code = NULL;
+    int64_t start = qd_clock_mono_ns();
+    if (qd_wasm_backend_compile(j->backend, j->bytes->p, j->bytes->n, &code, NULL) == QD_OK)
+        (void)qd_wasm_backend_adopt(j->backend, qd_code_str(code), &wasm, NULL);
+    int64_t ns = qd_clock_mono_ns() - start;
+    pthread_mutex_lock(&o->mutex);
+    if (j->module)
+        finish_locked(j, QD_TAKE(wasm), ns);
+    pthread_mutex_unlock(&o->mutex);
+    if (wasm)
+        wasmtime_module_delete(wasm);
+    if (code)
+        qd_wasm_backend_remember(j->backend, j->hash, qd_code_str(code));
+    qe_code_free(code);
+    job_free(j);
+}
+
+/* The next job of a module that is still there; NULL: none for now. */
+static qd_optimize_job *take_locked(qd_optimizer *o)
+{
+    qd_optimize_job *j = o->first;
+    if (!j)
+        return NULL;
+    o->first = j->next;
+    if (!o->first)
+        o->last = &o->first;
+    o->n_queued--;
+    return j;
+}
+
+static void *work(void *arg)
+{
+    qd_optimizer *o = arg;
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
+    if (o->engine->cache)
+        qd_native_cache_scan(o->engine->cache);
+    pthread_mutex_lock(&o->mutex);
+    while (!o->is_stopping) {
+        qd_optimize_job *j = take_locked(o);
+        if (!j) {
+            if (o->n_busy == 0)
+                pthread_cond_broadcast(&o->idle);
+            pthread_cond_wait(&o->work, &o->mutex);
+            continue;
+        }
+        o->n_busy++;
+        pthread_mutex_unlock(&o->mutex);
+        work_on(o, j);
+        pthread_mutex_lock(&o->mutex);
+        o->n_busy--;
+    }
+    pthread_mutex_unlock(&o->mutex);
+    return NULL;
+}
+
+/* ---- for modules ------------------------------------------------------------------------------------------------- */
+
+/* True when there is a thread to work. */
+static bool start_threads_locked(qd_optimizer *o)
+{
+    while (o->n_started < o->n_threads && o->n_started <= o->n_queued + o->n_busy) {
+        if (pthread_create(&o->threads[o->n_started], NULL, work, o) != 0)
+            break;
+        pthread_setname_np(o->threads[o->n_started], "qd-optimize");
+        o->n_started++;
+    }
+    return o->n_started > 0;
+}
+
+bool qd_optimizer_submit(qd_optimizer *o, qd_wasm_module *m)
+{
+    qd_optimize_job *j = calloc(1, sizeof *j);
+    if (!j)
+        return false;
+    *j = (qd_optimize_job){.module = m, .backend = &m->engine->backends[m->best], .bytes = qd_blob_ref(m->bytes)};
+    memcpy(j->hash, m->hash, sizeof j->hash);
+    pthread_mutex_lock(&o->mutex);
+    bool is_taken = o->n_queued < MAX_QUEUED && !o->is_stopping && start_threads_locked(o);
+    if (is_taken) {
+        m->job = j;
+        atomic_store_explicit(&m->is_optimizing, true, memory_order_relaxed);
+        *o->last = j;
+        o->last = &j->next;
+        o->n_queued++;
+        pthread_cond_signal(&o->work);
+    }
+    pthread_mutex_unlock(&o->mutex);
+    if (!is_taken)
+        job_free(j);
+    return is_taken;
+}
+
+/* A job in the queue goes as well: a link from it to its predecessor would cost more than a walk over at most
+ * MAX_QUEUED, which only dropping a module that was registered a moment ago takes. */
+static void remove_locked(qd_optimizer *o, qd_optimize_job *j)
+{
+    for (qd_optimize_job **at = &o->first; *at; at = &(*at)->next) {
+        if (*at != j)
+            continue;
+        *at = j->next;
+        if (!*at)
+            o->last = at;
+        o->n_queued--;
+        job_free(j);
+        return;
+    }
+}
+
+void qd_optimizer_forget(qd_optimizer *o, qd_wasm_module *m)
+{
+    pthread_mutex_lock(&o->mutex);
+    qd_optimize_job *j = m->job;
+    if (j) {
+        m->job = NULL;
+        j->module = NULL;
+        remove_locked(o, j);
+    }
+    pthread_mutex_unlock(&o->mutex);
+}
+
+void qd_optimizer_drain(qd_optimizer *o)
+{
+    pthread_mutex_lock(&o->mutex);
+    while (o->n_queued + o->n_busy > 0)
+        pthread_cond_wait(&o->idle, &o->mutex);
+    pthread_mutex_unlock(&o->mutex);
+}
+
+uint32_t qd_optimizer_queued(qd_optimizer *o)
+{
+    pthread_mutex_lock(&o->mutex);
+    uint32_t n = o->n_queued + o->n_busy;
+    pthread_mutex_unlock(&o->mutex);
+    return n;
+}
