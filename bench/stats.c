@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bench_stats: what counting costs. Prints JSON, the best of many passes: nanoseconds to count one block, alone and with
- * as many threads as processors on the same function, and with the two readings of the clock that a runner does; this
- * as a share of a block of 2,048 documents at 5 ns each; bytes that a function takes before and after its first calls.
- */
+ * bench_stats: what counting costs. Prints JSON, the best of many passes: nanoseconds to count one block, alone and
+ * with as many threads as processors on the same function, and with the two readings of the clock that a runner does;
+ * this as a share of a block of 2,048 documents at 5 ns each; bytes that a function takes before and after its first
+ * calls. */
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -5,6 +5,9 @@
  * loses what was counted since then, and no query ever waits for the store. A row is read when its numbers are first
  * asked for or written, never at the start (but for its time of last use, when the registry asks for the object).
  *
+ * A round of writing is one put for each version that ran since the last, each with its own sync: other writers of the
+ * store come between them, and a round that takes longer than the interval only delays the next.
+ *
  * Lock order: keeper.mutex is held for look-ups only, never with another lock. */
 #ifndef QD_UDF_STATS_KEEPER_H
 #define QD_UDF_STATS_KEEPER_H
