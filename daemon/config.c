@@ -323,7 +323,8 @@ static bool is_action(const char *argument, qd_config_action *action)
     } ACTIONS[] = {{"--help", QD_CONFIG_HELP},
                    {"-h", QD_CONFIG_HELP},
                    {"--version", QD_CONFIG_VERSION},
-                   {"--help-config", QD_CONFIG_LIST}};
+                   {"--help-config", QD_CONFIG_LIST},
+                   {"--openapi", QD_CONFIG_OPENAPI}};
     for (size_t i = 0; i < sizeof ACTIONS / sizeof *ACTIONS; i++) {
         if (strcmp(argument, ACTIONS[i].flag) == 0) {
             *action = ACTIONS[i].action;
@@ -400,6 +401,7 @@ void qd_config_write_usage(FILE *out)
           "  --config FILE    YAML file with keys, nested or dotted (or QUIDDITCH_CONFIG=FILE)\n"
           "  --set KEY=VALUE  any key of --help-config; repeatable\n"
           "  --help-config    list all keys as Markdown\n"
+          "  --openapi        print the API's description (OpenAPI 3.1)\n"
           "  --version        print the version\n\n"
           "Flags override the environment (QUIDDITCH_HTTP_PORT for http.port), which overrides the file.\n"
           "Prints `ready http://ADDRESS:PORT` on stdout when it serves; logs to stderr; SIGTERM stops it cleanly.\n",

@@ -30,7 +30,8 @@ typedef enum qd_config_action {
     QD_CONFIG_RUN,
     QD_CONFIG_HELP,
     QD_CONFIG_VERSION,
-    QD_CONFIG_LIST /* --help-config */
+    QD_CONFIG_LIST,   /* --help-config */
+    QD_CONFIG_OPENAPI /* --openapi */
 } qd_config_action;
 
 /* Everything from its default. Errors: QD_ENOMEM. */

@@ -10,10 +10,12 @@
 
 #include "base/clock.h"
 #include "config.h"
+#include "http/openapi.h"
 #include "http/server.h"
 #include "node/database.h"
 
-#define GRACE_MS 10000
+#define GRACE_MS          10000
+#define MAX_OPENAPI_BYTES ((size_t)16 << 20)
 
 extern char **environ;
 
@@ -110,6 +112,7 @@ static void fill_api(qd_api *api, qd_config *c, const qd_database *db)
 {
     *api = (qd_api){.node = db->node,
                     .registry = db->registry,
+                    .audit = db->audit,
                     .engine = db->engine,
                     .max_metric_functions = (size_t)c->metrics_max_functions,
                     .node_name = c->node_name,
@@ -144,6 +147,20 @@ done:
     return status;
 }
 
+static qd_status print_openapi(qd_error *err)
+{
+    qd_buf out;
+    qd_json w;
+    qd_buf_init(&out, MAX_OPENAPI_BYTES);
+    qd_json_init(&w, &out, true);
+    qd_openapi_write_all(&w);
+    qd_status status = out.failed ? qd_fail_nomem(err) : QD_OK;
+    if (status == QD_OK)
+        printf("%.*s\n", (int)out.n, out.p);
+    qd_buf_deinit(&out);
+    return status;
+}
+
 static int run(qd_config *c, int argc, char **argv)
 {
     qd_error err = QD_ERROR_INIT;
@@ -156,6 +173,8 @@ static int run(qd_config *c, int argc, char **argv)
         printf("quidditchd %s\n", qd_version());
     if (status == QD_OK && action == QD_CONFIG_LIST)
         qd_config_write_reference(stdout);
+    if (status == QD_OK && action == QD_CONFIG_OPENAPI)
+        status = print_openapi(&err);
     if (status == QD_OK && action == QD_CONFIG_RUN) {
         /* Blocked before any thread starts, so that only sigwait sees them. */
         sigemptyset(&stop_signals);

@@ -106,9 +106,7 @@ static void write_details(qd_json *w, const qd_request *rq, const qd_error *err)
         qd_json_kv_i64(w, "column", err->column);
     }
     if (is_path) {
-        qd_str version = qd_request_arg(rq, 1);
-        qd_request_str(rq, "version", &version);
-        write_function(w, "name", qd_request_arg(rq, 0), version);
+        write_function(w, "name", qd_request_arg(rq, 0), qd_request_version(rq));
         return;
     }
     write_call_details(w, err->code == QD_EUDF_NOTFOUND || err->code == QD_EUDF_EXISTS ? "name" : "function", err);

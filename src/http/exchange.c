@@ -136,6 +136,7 @@ static enum MHD_Result send_refusal(qd_exchange *x)
 {
     if (!x->rq.start_ns)
         x->rq.start_ns = qd_clock_mono_ns();
+    qd_api_audit_refusal(&x->rq, &x->refusal);
     qd_error_answer(&x->rq, &x->refusal, x->refusal_http_status);
     return send_answer(x);
 }
@@ -166,6 +167,7 @@ static void run_handler(qd_exchange *x)
     if (status != QD_OK) {
         err.code = status;
         log_failure(x, &err);
+        qd_api_audit_refusal(&x->rq, &err);
         qd_error_answer(&x->rq, &err, 0);
     }
 }

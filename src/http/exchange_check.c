@@ -129,9 +129,11 @@ static void read_method(qd_exchange *x, const char *name)
 static void copy_headers(qd_exchange *x)
 {
     const char *type = qd_exchange_header(x, "Content-Type"), *opaque = qd_exchange_header(x, "X-Opaque-Id");
+    const char *known = qd_exchange_header(x, "If-None-Match");
     x->rq.content_type = type ? qd_arena_str(x->rq.arena, qd_str_of(type)) : QD_STR("");
     if (!x->rq.content_type.p)
         x->rq.content_type = QD_STR("");
+    x->rq.if_none_match = known ? qd_arena_str(x->rq.arena, qd_str_of(known)) : QD_STR("");
     x->opaque_id = opaque ? qd_arena_strndup(x->rq.arena, opaque, strlen(opaque)) : NULL;
 }
 

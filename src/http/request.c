@@ -4,8 +4,10 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
-#define MAX_ARENA_BYTES  ((size_t)16 << 20)
-#define MAX_ANSWER_BYTES ((size_t)1 << 30)
+#define MAX_ARENA_BYTES   ((size_t)16 << 20)
+#define MAX_ANSWER_BYTES  ((size_t)1 << 30)
+#define DEFAULT_PAGE_SIZE 20
+#define MAX_PAGE_SIZE     1000
 
 bool qd_request_init(qd_request *rq, struct qd_api *api)
 {
@@ -51,6 +53,26 @@ void qd_request_add_header(qd_request *rq, const char *name, const char *value)
 qd_str qd_request_arg(const qd_request *rq, size_t i)
 {
     return i < rq->n_args ? *rq->args[i] : QD_STR("");
+}
+
+qd_str qd_request_version(const qd_request *rq)
+{
+    qd_str version = qd_request_arg(rq, 1);
+    qd_request_str(rq, "version", &version);
+    return version;
+}
+
+qd_status qd_request_page(const qd_request *rq, uint32_t *page, uint32_t *size, qd_error *err)
+{
+    int64_t p = 1, n = DEFAULT_PAGE_SIZE;
+    qd_status status = qd_request_i64(rq, "page", 1, INT32_MAX, &p, err);
+    if (status == QD_OK)
+        status = qd_request_i64(rq, "size", 1, MAX_PAGE_SIZE, &n, err);
+    if (status != QD_OK)
+        return status;
+    *page = (uint32_t)p;
+    *size = (uint32_t)n;
+    return QD_OK;
 }
 
 bool qd_request_has(const qd_request *rq, const char *name)

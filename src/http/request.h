@@ -34,7 +34,8 @@ typedef struct qd_request {
     const qd_str *args[QD_URI_MAX_SEGMENTS]; /* what the route's {…} matched, in order */
     size_t n_args;
     qd_remote remote;    /* who asks: the socket's other end, whatever a proxy may say */
-    qd_str content_type; /* "" when absent */
+    qd_str content_type; /* "" when absent, as the next one */
+    qd_str if_none_match;
     qd_str body;
     int64_t start_ns;       /* monotonic: when the request was complete */
     volatile bool canceled; /* the client went away, or the daemon stops; read by whoever works long. Set atomically */
@@ -62,6 +63,11 @@ void qd_request_add_header(qd_request *rq, const char *name, const char *value);
 /* The remote address as text: "10.0.0.1", "2001:db8::1". */
 #define QD_REMOTE_SIZE 48
 const char *qd_remote_text(const qd_remote *remote, char out[QD_REMOTE_SIZE]);
+
+/* The version that a call of the functions API asks for: of the path, else ?version=; "" for none. */
+qd_str qd_request_version(const qd_request *rq);
+/* ?page and ?size, as all lists of the functions API have them. Errors: QD_EINVAL. */
+qd_status qd_request_page(const qd_request *rq, uint32_t *page, uint32_t *size, qd_error *err);
 
 /* The i-th {…} of the route; "" when the route has fewer. */
 qd_str qd_request_arg(const qd_request *rq, size_t i);

@@ -19,7 +19,7 @@ struct qd_router {
 
 static const char *const METHOD_NAMES[METHODS] = {"GET", "HEAD", "POST", "PUT", "DELETE"};
 /* Allowed everywhere. `human` and `error_trace` change nothing here. */
-static const char COMMON_PARAMS[] = "pretty human error_trace";
+static const char COMMON_PARAMS[] = QD_COMMON_PARAMS;
 
 static node *find_child(const node *parent, qd_str literal)
 {

@@ -8,6 +8,7 @@
 
 #include "http/rate_limit.h"
 #include "http/request.h"
+#include "udf/audit.h"
 
 /* Which pool does the work; QD_WORK_INLINE is for what neither waits nor computes. */
 typedef enum qd_work { QD_WORK_INLINE, QD_WORK_SEARCH, QD_WORK_WRITE, QD_WORK_ADMIN } qd_work;
@@ -18,16 +19,27 @@ typedef enum qd_body_kind { QD_BODY_NONE, QD_BODY_JSON, QD_BODY_NDJSON, QD_BODY_
 
 typedef qd_status qd_handler_fn(qd_request *rq, qd_error *err);
 
+/* Parameters that every route allows. */
+#define QD_COMMON_PARAMS "pretty human error_trace"
+
+/* What a row may answer with beside the success: a list for .errors. */
+#define QD_ERRORS(...) ((const qd_status[]){__VA_ARGS__, QD_OK})
+
 typedef struct qd_route {
     unsigned methods; /* bits of qd_method; QD_GET answers HEAD too unless another row has it */
     const char *path; /* "/{index}/_doc/{id}" */
     qd_work work;
     qd_body_kind body;
     qd_handler_fn *handler;
-    const char *name;    /* its class in metrics */
-    const char *params;  /* "refresh timeout": allowed beside the common ones */
-    const char *summary; /* one sentence for the API's description */
-    qd_rate_class limit; /* how often a client may call it */
+    const char *name;        /* its class in metrics */
+    const char *params;      /* "refresh timeout": allowed beside the common ones */
+    const char *summary;     /* one sentence for the API's description */
+    qd_rate_class limit;     /* how often a client may call it */
+    qd_audit_action audit;   /* as what its refusals are recorded; QD_AUDIT_ANY: as a request */
+    const char *request;     /* schema of the body (openapi_schemas.json); NULL: none */
+    const char *answer;      /* schema of the answer, or its media type where that is not JSON */
+    int also;                /* another HTTP status of success beside 200; 0: none */
+    const qd_status *errors; /* QD_ERRORS(…): beside those of every route; NULL: none */
 } qd_route;
 
 typedef struct qd_router qd_router;
