@@ -100,7 +100,8 @@ typedef struct qd_audit_filter {
 /* Writes the answer of GET /api/v1/audit: {"entries":[…newest first…],"total","page","size"}. An entry that does not
  * fit its digest has one more member, "damaged": true. Work: times are found by bisection; without udf, action and
  * actor the page is read by its numbers; with one, each entry between the times is looked at once, in place, so
- * max_bytes bounds it (some 10 ms for the default). Errors: QD_EINVAL (page, size), QD_EIO. */
+ * max_bytes bounds it (0.3 us each, some 60 ms for a full log of the default). Errors: QD_EINVAL (page, size), QD_EIO.
+ */
 qd_status qd_audit_list(qd_audit *a, const qd_audit_filter *f, qd_json *w, qd_error *err);
 
 typedef struct qd_audit_report {
