@@ -69,7 +69,7 @@ static void hear(void *arg, int level, qd_str message)
     " (i32.store (i32.const 32) (i32.const 16)) (i32.store8 (i32.const 64) (i32.const 0))"                             \
     " (drop (call $get (local.get $c) (i32.const 0) (i32.const 1) (i32.const 64) (i32.const 32)))"                     \
     " (call $log (i32.const " level ") (i32.const 8) (i32.const 4))"                                                   \
-    " (if (i32.eq (i32.load8_u (i32.add (i32.const 63) (i32.load (i32.const 32)))) (i32.const 51))"                     \
+    " (if (i32.eq (i32.load8_u (i32.add (i32.const 63) (i32.load (i32.const 32)))) (i32.const 51))"                    \
     "  (then unreachable))"                                                                                            \
     " (i32.const 1)))"
 #define MANIFEST                                                                                                       \
