@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "udf/param.h"
-#include "udf/semver.h"
+#include "udf/semver_range.h"
 
 #define MAX_MANIFEST_BYTES  (64u << 10)
 #define MAX_NAME_BYTES      64
@@ -47,6 +47,27 @@ static qd_status fail_unsupported(const parser *p, const char *text)
 static qd_str text_of(const json_t *v)
 {
     return (qd_str){json_string_value(v), json_string_length(v)};
+}
+
+static void name_field(qd_error *err, const char *path)
+{
+    if (err)
+        snprintf(err->field, sizeof err->field, "%s", path);
+}
+
+/* Refuses members of a field's object that are not known; the error's field is their whole path. */
+static qd_status only_members(const parser *p, const json_t *obj, const char *const *members)
+{
+    char where[128], path[96];
+    snprintf(where, sizeof where, "manifest field '%s'", p->f->name);
+    qd_status st = qd_json_only(obj, where, members, QD_EUDF_PARAMS, p->err);
+    if (st != QD_OK && p->err) {
+        snprintf(path, sizeof path, "%.30s.%.60s", p->f->name, p->err->field);
+        snprintf(where, sizeof where, "manifest field '%s'", path);
+        (void)qd_json_only(obj, where, members, QD_EUDF_PARAMS, p->err);
+        name_field(p->err, path);
+    }
+    return st;
 }
 
 static void *member_of(const parser *p)
@@ -89,14 +110,19 @@ static qd_status parse_map(const parser *p, const json_t *v)
 
 /* ---- one parser per field that has rules of its own ---- */
 
-static qd_status parse_name(const parser *p, const json_t *v)
+static bool is_name(qd_str s)
 {
-    qd_str s = json_is_string(v) ? text_of(v) : (qd_str){0};
     bool ok = s.n > 0 && s.n <= MAX_NAME_BYTES && s.p[0] >= 'a' && s.p[0] <= 'z';
     for (size_t i = 0; ok && i < s.n; i++)
         ok = (s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') || s.p[i] == '_';
-    return ok ? parse_text(p, v)
-              : fail_value(p, v, "a lower-case letter, then lower-case letters, digits and '_', 64 bytes at most");
+    return ok;
+}
+
+static qd_status parse_name(const parser *p, const json_t *v)
+{
+    return json_is_string(v) && is_name(text_of(v))
+               ? parse_text(p, v)
+               : fail_value(p, v, "a lower-case letter, then lower-case letters, digits and '_', 64 bytes at most");
 }
 
 static qd_status parse_version(const parser *p, const json_t *v)
@@ -221,7 +247,7 @@ static qd_status parse_limits(const parser *p, const json_t *v)
     static const char *const NAMES[] = {"memory_bytes", "table_elements", "call_ms", "log_bytes", NULL};
     if (!json_is_object(v))
         return fail_value(p, v, "an object");
-    qd_status st = qd_json_only(v, "manifest field 'limits'", NAMES, QD_EUDF_PARAMS, p->err);
+    qd_status st = only_members(p, v, NAMES);
     for (size_t i = 0; st == QD_OK && i < COUNT(LIMITS); i++) {
         char path[64], got[128];
         const json_t *item = json_object_get(v, LIMITS[i].name);
@@ -260,12 +286,59 @@ static qd_status parse_max_score(const parser *p, const json_t *v)
     return QD_OK;
 }
 
+static qd_status parse_dependency(const parser *p, const json_t *v, size_t i, qd_udf_dependency *out)
+{
+    static const char *const MEMBERS[] = {"name", "version", NULL};
+    static const char *const WORDS[] = {"latest", "active"};
+    char path[32];
+    qd_semver_range range;
+    const json_t *name = json_object_get(v, "name"), *version = json_object_get(v, "version");
+    snprintf(path, sizeof path, "depends_on[%zu]", i);
+    const parser at = {p->m, &(field){path, NULL, 0, 0}, p->err};
+    if (!json_is_object(v))
+        return fail_value(&at, v, "an object with 'name' and 'version'");
+    qd_status st = only_members(&at, v, MEMBERS);
+    if (st != QD_OK)
+        return st;
+    if (!json_is_string(name) || !is_name(text_of(name)))
+        return fail_value(&at, name, "as 'name' the name of a function");
+    if (version && !json_is_string(version))
+        return fail_value(&at, version, "as 'version' a string");
+    out->name = qd_arena_str(p->m->arena, text_of(name));
+    out->version = version ? qd_arena_str(p->m->arena, text_of(version)) : QD_STR("*");
+    if (!out->name.p || !out->version.p)
+        return qd_fail_nomem(p->err);
+    for (size_t k = 0; k < COUNT(WORDS); k++)
+        if (qd_str_is(out->version, WORDS[k]))
+            return QD_OK;
+    st = qd_semver_range_parse(out->version, &range, p->err);
+    if (st != QD_OK) {
+        qd_error_prefix(p->err, "manifest field '%s': ", path);
+        name_field(p->err, path);
+    }
+    return st;
+}
+
 static qd_status parse_depends_on(const parser *p, const json_t *v)
 {
-    if (!json_is_array(v))
-        return fail_value(p, v, "an array");
-    return json_array_size(v) == 0 ? QD_OK
-                                   : fail_unsupported(p, "depends_on is not supported yet; leave it out or empty");
+    size_t n = json_array_size(v);
+    if (!json_is_array(v) || n > QD_WASM_MAX_DEPENDENCIES)
+        return fail_value(p, v, "an array of at most 8 objects with 'name' and 'version'");
+    p->m->deps = qd_arena_array(p->m->arena, n + 1, sizeof *p->m->deps);
+    if (!p->m->deps)
+        return qd_fail_nomem(p->err);
+    for (size_t i = 0; i < n; i++) {
+        qd_udf_dependency *d = &p->m->deps[i];
+        qd_status st = parse_dependency(p, json_array_get(v, i), i, d);
+        if (st != QD_OK)
+            return st;
+        for (size_t k = 0; k < i; k++)
+            if (qd_str_eq(p->m->deps[k].name, d->name))
+                return qd_fail_field(p->err, QD_EUDF_PARAMS, "depends_on",
+                                     "manifest field 'depends_on': '%.*s' stands there twice", QD_STR_FMT(d->name));
+    }
+    p->m->n_deps = n;
+    return QD_OK;
 }
 
 static qd_status parse_tags(const parser *p, const json_t *v)
@@ -317,8 +390,7 @@ static qd_status parse_fields(qd_manifest *m, const json_t *obj, qd_error *err)
 {
     const char *key;
     json_t *member;
-    json_object_foreach((json_t *)obj, key, member)
-    {
+    json_object_foreach ((json_t *)obj, key, member) {
         const parser p = {m, find_field(key), err};
         if (!p.f)
             return qd_fail_field(err, QD_EUDF_PARAMS, key,

@@ -42,6 +42,12 @@ typedef struct qd_udf_param {
     qd_ref default_value; /* likewise */
 } qd_udf_param;
 
+/* A function whose exports this one imports. */
+typedef struct qd_udf_dependency {
+    qd_str name;    /* of the function, and of the module in the import */
+    qd_str version; /* a range (semver_range.h), "latest" or "active"; "*" when not given */
+} qd_udf_dependency;
+
 typedef struct qd_manifest {
     qd_arena *arena; /* owns everything below */
     qd_str name, version, function_name;
@@ -49,6 +55,8 @@ typedef struct qd_manifest {
     qd_udf_abi abi;
     qd_udf_param *params;
     size_t n_params;
+    qd_udf_dependency *deps;
+    size_t n_deps;        /* at most QD_WASM_MAX_DEPENDENCIES */
     uint32_t permissions; /* qd_wasm_permission bits; default: read_document, read_score, log */
     qd_wasm_limits limits;
     bool needs_score, has_needs_score, deterministic;

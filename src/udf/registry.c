@@ -1,28 +1,45 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Opening, looking up, registering. */
 #include "udf/registry.h"
 
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "udf/registry_table.h"
+#include "udf/registry_change.h"
+#include "udf/registry_code.h"
 #include "udf/udf.h"
 
 /* ---- opening ---- */
+
+/* A writer that waits goes before readers that come later: without that, readers without pause would keep it out. So
+ * nobody may take the lock twice. */
+static void init_locks(qd_registry *r)
+{
+    pthread_rwlockattr_t fair;
+    pthread_rwlockattr_init(&fair);
+    pthread_rwlockattr_setkind_np(&fair, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&r->table_lock, &fair);
+    pthread_rwlockattr_destroy(&fair);
+    pthread_mutex_init(&r->write_mutex, NULL);
+    pthread_mutex_init(&r->code_mutex, NULL);
+}
 
 qd_status qd_registry_open(qd_kv *kv, qd_wasm_engine *e, const qd_registry_options *options,
                            void (*log)(void *arg, const char *line), void *log_arg, qd_registry **out, qd_error *err)
 {
     qd_registry *r = calloc(1, sizeof *r);
-    if (!r || !(r->functions = qd_map_new())) {
-        free(r);
+    if (!r)
         return qd_fail_nomem(err);
-    }
+    init_locks(r);
     r->kv = kv;
     r->engine = e;
     r->options = *options;
-    pthread_mutex_init(&r->write_mutex, NULL);
-    pthread_rwlock_init(&r->table_lock, NULL);
-    qd_status st = qd_registry_load(r, log, log_arg, err);
+    r->log = log;
+    r->log_arg = log_arg;
+    r->functions = qd_map_new();
+    r->modules = qd_map_new();
+    qd_status st = r->functions && r->modules ? qd_registry_load(r, err) : qd_fail_nomem(err);
     if (st != QD_OK) {
         qd_error_prefix(err, "the functions' registry: ");
         qd_registry_close(r);
@@ -36,7 +53,13 @@ void qd_registry_close(qd_registry *r)
 {
     if (!r)
         return;
+    for (size_t i = 0; i < r->n_loaded; i++)
+        qd_udf_version_unref(r->loaded[i]);
+    free(r->loaded);
+    free(r->sorted);
+    qd_map_free(r->modules, NULL);
     qd_map_free(r->functions, qd_udf_function_free);
+    pthread_mutex_destroy(&r->code_mutex);
     pthread_rwlock_destroy(&r->table_lock);
     pthread_mutex_destroy(&r->write_mutex);
     free(r);
@@ -44,43 +67,91 @@ void qd_registry_close(qd_registry *r)
 
 /* ---- reading ---- */
 
-static qd_status refer(const qd_udf_version *v, qd_str name, qd_udf **out, qd_error *err)
+/* Called with table_lock. Gives the function when its code is there, else the version, to be loaded later. */
+static qd_status look_for(qd_registry *r, qd_udf_want *want, qd_udf_version **to_load, qd_error *err)
 {
-    if (!v->udf)
-        return qd_fail(err, QD_EUDF_COMPILE, "function '%.*s@%s' cannot be used since it was loaded: %s",
-                       QD_STR_FMT(name), v->version, v->failure.message);
-    qd_udf_ref(v->udf);
-    *out = v->udf;
+    qd_udf_version *v = NULL;
+    qd_str name = want->name, version = want->version;
+    const char *at = version.n == 0 && name.n > 0 ? memchr(name.p, '@', name.n) : NULL;
+    if (at) {
+        version = (qd_str){at + 1, name.n - (size_t)(at - name.p) - 1};
+        name.n = (size_t)(at - name.p);
+        if (version.n == 0)
+            return qd_fail_field(err, QD_EUDF_PARAMS, "version", "'%.*s': expected a version after '@'",
+                                 QD_STR_FMT(want->name));
+    }
+    qd_status st = qd_registry_resolve_version(r, name, version, NULL, &v, err);
+    if (st != QD_OK)
+        return st;
+    qd_registry_touch(r, v);
+    if (v->udf) {
+        qd_udf_ref(v->udf);
+        want->udf = v->udf;
+    } else {
+        qd_udf_version_ref(v);
+        *to_load = v;
+    }
     return QD_OK;
+}
+
+static qd_status get_one(qd_registry *r, qd_udf_want *want, qd_error *err)
+{
+    qd_udf_version *v = NULL;
+    pthread_rwlock_rdlock(&r->table_lock);
+    qd_status st = look_for(r, want, &v, err);
+    pthread_rwlock_unlock(&r->table_lock);
+    if (v)
+        st = qd_registry_load_code(r, v, &want->udf, err);
+    qd_udf_version_unref(v);
+    return st;
+}
+
+qd_status qd_registry_get_many(qd_registry *r, qd_udf_want *wants, size_t n, size_t *failed, qd_error *err)
+{
+    qd_status st = QD_OK;
+    size_t i;
+    qd_udf_version **to_load = calloc(n + 1, sizeof(qd_udf_version *));
+    *failed = 0;
+    if (!to_load)
+        return qd_fail_nomem(err);
+    for (i = 0; i < n; i++)
+        wants[i].udf = NULL;
+    pthread_rwlock_rdlock(&r->table_lock);
+    for (i = 0; i < n && st == QD_OK; i++)
+        st = look_for(r, &wants[i], &to_load[i], err);
+    pthread_rwlock_unlock(&r->table_lock);
+    size_t looked = i;
+    if (st == QD_OK)
+        for (i = 0; i < n && st == QD_OK; i++)
+            if (to_load[i])
+                st = qd_registry_load_code(r, to_load[i], &wants[i].udf, err);
+    if (st != QD_OK)
+        *failed = i - 1;
+    for (size_t k = 0; k < looked; k++) {
+        qd_udf_version_unref(to_load[k]);
+        if (st != QD_OK)
+            qd_udf_unref(QD_TAKE(wants[k].udf));
+    }
+    free(to_load);
+    return st;
 }
 
 qd_status qd_registry_get(qd_registry *r, qd_str name, qd_str version, qd_udf **out, qd_error *err)
 {
-    pthread_rwlock_rdlock(&r->table_lock);
-    const qd_udf_function *f = qd_registry_find(r, name);
-    const qd_udf_version *v = f ? qd_udf_function_find(f, version) : NULL;
-    qd_status st = v ? refer(v, name, out, err) : qd_registry_fail_unknown(f, name, version, err);
-    pthread_rwlock_unlock(&r->table_lock);
+    qd_udf_want want = {name, version.n > 0 ? version : QD_STR("active"), NULL};
+    qd_status st = get_one(r, &want, err);
+    if (st == QD_OK)
+        *out = want.udf;
     return st;
 }
 
 qd_status qd_registry_get_spec(qd_registry *r, qd_str spec, qd_udf **out, qd_error *err)
 {
-    const char *at = spec.n > 0 ? memchr(spec.p, '@', spec.n) : NULL;
-    if (!at)
-        return qd_registry_get(r, spec, (qd_str){0}, out, err);
-    qd_str name = {spec.p, (size_t)(at - spec.p)}, version = {at + 1, spec.n - name.n - 1};
-    if (version.n == 0)
-        return qd_fail_field(err, QD_EUDF_PARAMS, "version", "'%.*s': expected a version after '@'", QD_STR_FMT(spec));
-    return qd_registry_get(r, name, version, out, err);
-}
-
-size_t qd_registry_count(qd_registry *r)
-{
-    pthread_rwlock_rdlock(&r->table_lock);
-    size_t n = r->n_versions;
-    pthread_rwlock_unlock(&r->table_lock);
-    return n;
+    qd_udf_want want = {spec, {NULL, 0}, NULL};
+    qd_status st = get_one(r, &want, err);
+    if (st == QD_OK)
+        *out = want.udf;
+    return st;
 }
 
 qd_stats_keeper *qd_registry_stats(const qd_registry *r)
@@ -95,228 +166,177 @@ qd_quarantine *qd_registry_quarantine(const qd_registry *r)
 
 /* ---- registering ---- */
 
-/* A registration's manifest, checked as far as that goes without the module's content, and the module's hash. */
-static qd_status read_registration(const qd_registry *r, const qd_registration *reg, qd_manifest **out,
-                                   char hash[QD_SHA256_HEX_SIZE], qd_error *err)
+static void candidate_deinit(qd_candidate *c)
 {
-    json_t *merged = NULL;
+    for (size_t i = 0; i < c->pins.n && c->has_deps; i++)
+        qd_udf_unref(c->deps[i]);
+    qd_pins_deinit(&c->pins);
+    qd_udf_unref(c->udf);
+    qd_manifest_free(c->manifest);
+    free(c->manifest_text);
+}
+
+static qd_status check_sizes(const qd_registry *r, const qd_registration *reg, qd_error *err)
+{
     if (reg->wasm_size > r->options.max_module_bytes)
         return qd_fail(err, QD_ETOOLARGE, "the module has %zu bytes; at most %zu are accepted", reg->wasm_size,
                        r->options.max_module_bytes);
-    if (reg->wasm_size == 0)
-        return qd_fail(err, QD_EUDF_WASM, "the module is empty");
-    qd_status st = qd_udf_merge_manifest(reg->manifest, reg->wasm, reg->wasm_size, &merged, err);
+    if (reg->native && reg->native_size / QD_NATIVE_GROWTH > r->options.max_module_bytes)
+        return qd_fail(err, QD_ETOOLARGE, "the ahead-of-time code has %zu bytes; at most %zu are accepted",
+                       reg->native_size, r->options.max_module_bytes * QD_NATIVE_GROWTH);
+    return reg->wasm_size > 0 ? QD_OK : qd_fail(err, QD_EUDF_WASM, "the module is empty");
+}
+
+static qd_status check_signatures(const qd_registry *r, const qd_registration *reg, qd_candidate *c, qd_error *err)
+{
+    qd_trust_result ignored;
+    qd_status st =
+        qd_trust_check(r->options.trust, reg->wasm, reg->wasm_size, c->manifest->json, reg->signature, &c->trust, err);
+    if (st == QD_OK && reg->native)
+        st = qd_trust_check_native(r->options.trust, reg->wasm, reg->wasm_size, reg->native, reg->native_size,
+                                   reg->native_signature, &ignored, err);
+    return st;
+}
+
+/* All that can be checked without the module's content: sizes, manifest, hashes, signatures. */
+static qd_status read_registration(const qd_registry *r, const qd_registration *reg, qd_candidate *c, qd_error *err)
+{
+    json_t *merged = NULL;
+    *c = (qd_candidate){.reg = reg};
+    qd_status st = check_sizes(r, reg, err);
     if (st == QD_OK)
-        st = qd_manifest_parse(merged, out, err);
-    if (st == QD_OK && !qd_hash_sha256_hex(reg->wasm, reg->wasm_size, hash)) {
-        qd_manifest_free(QD_TAKE(*out));
-        st = qd_fail(err, QD_EINTERNAL, "the module's hash could not be computed");
-    }
+        st = qd_udf_merge_manifest(reg->manifest, reg->wasm, reg->wasm_size, &merged, err);
+    if (st == QD_OK)
+        st = qd_manifest_parse(merged, &c->manifest, err);
     json_decref(merged);
+    if (st != QD_OK)
+        return st;
+    c->name = c->manifest->name;
+    c->version = c->manifest->version;
+    c->manifest_text = json_dumps(c->manifest->json, JSON_COMPACT | JSON_SORT_KEYS);
+    if (!c->manifest_text)
+        return qd_fail_nomem(err);
+    if (!qd_hash_sha256_hex(reg->wasm, reg->wasm_size, c->hash) ||
+        !qd_hash_sha256_hex(c->manifest_text, strlen(c->manifest_text), c->manifest_hash))
+        return qd_fail(err, QD_EINTERNAL, "the module's hash could not be computed");
+    return check_signatures(r, reg, c, err);
+}
+
+/* Resolves dependencies and compiles. The manifest goes to the function. */
+static qd_status build(qd_registry *r, qd_candidate *c, qd_error *err)
+{
+    const qd_registration *reg = c->reg;
+    if (c->manifest->n_deps > 0)
+        return qd_fail_field(err, QD_EUDF_PARAMS, "depends_on",
+                             "manifest field 'depends_on': modules cannot be linked yet; leave it out or empty");
+    qd_status st = qd_pins_resolve(r, c->manifest, &c->pins, err);
+    if (st == QD_OK)
+        st = qd_registry_load_pins(r, &c->pins, c->deps, err);
+    if (st != QD_OK)
+        return st;
+    c->has_deps = true;
+    const qd_udf_source source = {
+        .wasm = reg->wasm,
+        .wasm_size = reg->wasm_size,
+        .native = reg->native,
+        .native_size = reg->native_size,
+        .deps = c->deps,
+        .n_deps = c->pins.n,
+        .registered_at_ms = qd_clock_wall_ms(),
+    };
+    st = qd_udf_build_from(r->engine, &r->options, QD_TAKE(c->manifest), &source, &c->udf, err);
+    if (st == QD_OK) {
+        c->name = c->udf->manifest->name;
+        c->version = c->udf->manifest->version;
+    }
     return st;
 }
 
 qd_status qd_registry_prepare(qd_registry *r, const qd_registration *reg, qd_udf **out, qd_error *err)
 {
-    qd_manifest *m = NULL;
-    char hash[QD_SHA256_HEX_SIZE];
-    qd_status st = read_registration(r, reg, &m, hash, err);
-    return st == QD_OK
-               ? qd_udf_build(r->engine, &r->options, m, reg->wasm, reg->wasm_size, qd_clock_wall_ms(), out, err)
-               : st;
+    qd_candidate c;
+    qd_status st = read_registration(r, reg, &c, err);
+    if (st == QD_OK)
+        st = build(r, &c, err);
+    if (st == QD_OK)
+        *out = QD_TAKE(c.udf);
+    candidate_deinit(&c);
+    return st;
 }
 
-/* Is there room for it, and is it there? *out: when the very same is registered and usable. One that no longer
- * compiles may be registered again. */
-static qd_status look_up(qd_registry *r, const qd_manifest *m, const char *hash, qd_udf **out, qd_error *err)
+/* The version as it is there; *existing: a reference, NULL when it can be registered. */
+static qd_status look_up(qd_registry *r, const qd_candidate *c, qd_udf_version **existing, bool *is_active,
+                         qd_error *err)
 {
+    const char *what = NULL;
     qd_status st = QD_OK;
     pthread_rwlock_rdlock(&r->table_lock);
-    const qd_udf_function *f = qd_registry_find(r, m->name);
-    const qd_udf_version *v = f ? qd_udf_function_find(f, m->version) : NULL;
-    if (v && strcmp(v->hash, hash) != 0)
-        st = qd_fail_field(
-            err, QD_EUDF_EXISTS, "version",
-            "function '%.*s' version %s is registered with other bytes; a version never changes: use a new one",
-            QD_STR_FMT(m->name), v->version);
-    else if (v && !json_equal(v->manifest, m->json))
-        st = qd_fail_field(
-            err, QD_EUDF_EXISTS, "version",
-            "function '%.*s' version %s is registered with another manifest; a version never changes: use a new one",
-            QD_STR_FMT(m->name), v->version);
-    else if (v && v->udf)
-        st = refer(v, m->name, out, err);
-    else if (!v && r->n_versions >= r->options.max_functions)
+    const qd_udf_function *f = qd_registry_find(r, c->name);
+    qd_udf_version *v = f ? qd_udf_function_find(f, c->version) : NULL;
+    if (v && !qd_str_is(v->record.hash, c->hash))
+        what = "bytes";
+    else if (v && !qd_str_is(v->record.manifest_hash, c->manifest_hash))
+        what = "manifest";
+    if (what) {
+        st = qd_fail_field(err, QD_EUDF_EXISTS, "version",
+                           "function '%.*s' version %.*s is registered with %s %s; a version never changes: use a new "
+                           "one",
+                           QD_STR_FMT(c->name), QD_STR_FMT(v->version), *what == 'b' ? "other" : "another", what);
+    } else if (v) {
+        qd_udf_version_ref(v);
+        *existing = v;
+        *is_active = f->active == v;
+    } else if (r->n_versions >= r->options.max_functions) {
         st = qd_fail(err, QD_EUDF_FULL, "%u function versions are registered, which is the limit; delete some first",
                      r->options.max_functions);
+    }
     pthread_rwlock_unlock(&r->table_lock);
     return st;
 }
 
-/* Puts a stored version into the table. Called with write_mutex. */
-static qd_status show(qd_registry *r, qd_udf_version *v, qd_udf *u, qd_error *err)
+/* Is the very same registered, and usable? Then *out is it. One that cannot be loaded any more may be registered
+ * again, which mends it: c->is_again. */
+static qd_status find_same(qd_registry *r, qd_candidate *c, qd_udf **out, bool *is_active, qd_error *err)
 {
-    qd_udf_function *f = NULL;
-    qd_udf_version *failed = NULL;
-    bool is_new = false;
-    qd_str name = u->manifest->name;
-    pthread_rwlock_wrlock(&r->table_lock);
-    qd_status st = qd_registry_reserve(r, name, &f, &is_new, err);
-    if (st == QD_OK && is_new && !qd_map_put(r->functions, name, f, NULL)) {
-        qd_udf_function_free(f);
-        st = qd_fail_nomem(err);
-    }
-    if (st == QD_OK) {
-        failed = is_new ? NULL : qd_udf_function_find(f, u->manifest->version);
-        bool was_active = failed && f->active == failed;
-        if (failed)
-            qd_udf_function_take(f, failed);
-        else
-            r->n_versions++;
-        qd_udf_function_insert(f, v);
-        if (was_active)
-            f->active = v;
-    }
-    pthread_rwlock_unlock(&r->table_lock);
-    qd_udf_version_free(failed);
-    return st;
-}
-
-qd_status qd_registry_attach_stats(const qd_registry *r, qd_udf *u, qd_error *err)
-{
-    qd_udf_stats *kept = NULL;
-    if (!r->options.stats)
-        return QD_OK;
-    qd_status st = qd_stats_keeper_get(r->options.stats, u->manifest->name, u->manifest->version, &kept, err);
-    if (st != QD_OK)
+    qd_udf_version *existing = NULL;
+    qd_status st = look_up(r, c, &existing, is_active, err);
+    if (st != QD_OK || !existing)
         return st;
-    qd_udf_stats_unref(u->stats);
-    u->stats = kept;
-    return QD_OK;
-}
-
-/* Stores, then shows. Called with write_mutex, so that nobody else changes what look_up sees. */
-static qd_status keep(qd_registry *r, const qd_registration *reg, qd_udf *u, qd_udf **existing, qd_error *err)
-{
-    const qd_manifest *m = u->manifest;
-    qd_status st = look_up(r, m, u->hash, existing, err);
-    if (st == QD_OK && !*existing)
-        st = qd_registry_attach_stats(r, u, err);
-    if (st != QD_OK || *existing)
-        return st;
-    qd_udf_version *v = qd_udf_version_new(m->version, u->hash, u->wasm_size, u->registered_at_ms, m->json, u);
-    if (!v)
-        return qd_fail_nomem(err);
-    st = qd_registry_store_put(r, v, m->name, reg->wasm, qd_registry_find(r, m->name), err);
-    if (st == QD_OK)
-        st = show(r, v, u, err);
-    if (st != QD_OK)
-        qd_udf_version_free(v);
+    if (qd_registry_load_code(r, existing, out, err) != QD_OK) {
+        pthread_rwlock_rdlock(&r->table_lock);
+        c->is_again = existing->failure != NULL;
+        pthread_rwlock_unlock(&r->table_lock);
+        st = c->is_again ? QD_OK : err ? err->code : QD_EBUSY;
+    }
+    qd_udf_version_unref(existing);
     return st;
 }
 
 qd_status qd_registry_register(qd_registry *r, const qd_registration *reg, qd_udf **out, qd_registered *result,
                                qd_error *err)
 {
-    qd_manifest *m = NULL;
-    qd_udf *built = NULL, *existing = NULL;
-    char hash[QD_SHA256_HEX_SIZE];
-    qd_status st = read_registration(r, reg, &m, hash, err);
+    qd_candidate c;
+    qd_udf *existing = NULL;
+    bool is_active = false;
+    qd_error own = QD_ERROR_INIT;
+    err = err ? err : &own;
+    qd_status st = read_registration(r, reg, &c, err);
     if (st == QD_OK)
-        st = look_up(r, m, hash, &existing, err);
+        st = find_same(r, &c, &existing, &is_active, err);
+    if (st == QD_OK && !existing)
+        st = build(r, &c, err);
     if (st == QD_OK && !existing) {
-        st = qd_udf_build(r->engine, &r->options, QD_TAKE(m), reg->wasm, reg->wasm_size, qd_clock_wall_ms(), &built,
-                          err);
-        if (st == QD_OK) {
-            pthread_mutex_lock(&r->write_mutex);
-            st = keep(r, reg, built, &existing, err);
-            pthread_mutex_unlock(&r->write_mutex);
-        }
+        pthread_mutex_lock(&r->write_mutex);
+        st = find_same(r, &c, &existing, &is_active, err); /* another may have been faster */
+        if (st == QD_OK && !existing)
+            st = qd_registry_keep(r, &c, &is_active, err);
+        pthread_mutex_unlock(&r->write_mutex);
     }
     if (st == QD_OK) {
-        *result = (qd_registered){.existed = existing != NULL, .is_active = true};
-        *out = existing ? QD_TAKE(existing) : QD_TAKE(built);
+        *result = (qd_registered){.existed = existing != NULL, .is_active = is_active, .trust = c.trust};
+        *out = existing ? QD_TAKE(existing) : QD_TAKE(c.udf);
     }
-    qd_udf_unref(built);
-    qd_manifest_free(m);
-    return st;
-}
-
-/* ---- removing ---- */
-
-static bool is_hash_used(const qd_registry *r, const char *hash)
-{
-    size_t i = 0;
-    qd_str name;
-    void *value;
-    while (qd_map_next(r->functions, &i, &name, &value)) {
-        const qd_udf_function *f = value;
-        for (size_t k = 0; k < f->n_versions; k++)
-            if (strcmp(f->versions[k]->hash, hash) == 0)
-                return true;
-    }
-    return false;
-}
-
-/* What is known about a version beside its entry. It goes first: a later function of that name and version would come
- * into what is left of it. */
-static qd_status forget(qd_registry *r, qd_str name, qd_str version, qd_error *err)
-{
-    qd_status st = QD_OK;
-    if (r->options.stats)
-        st = qd_stats_keeper_remove(r->options.stats, name, version, err);
-    if (st == QD_OK && r->options.quarantine)
-        st = qd_quarantine_reinstate(r->options.quarantine, name, version, NULL, err);
-    return st;
-}
-
-/* Forgets one version: statistics, entry, table, then bytes and alias. Called with write_mutex; `f` may be gone
- * afterwards. */
-static qd_status remove_version(qd_registry *r, qd_str name, qd_udf_function *f, qd_udf_version *v, qd_error *err)
-{
-    bool was_active = f->active == v, is_last = f->n_versions == 1;
-    qd_status st = forget(r, name, qd_str_of(v->version), err);
-    if (st == QD_OK)
-        st = qd_registry_store_remove_entry(r, name, v->version, err);
-    if (st != QD_OK)
-        return st;
-    pthread_rwlock_wrlock(&r->table_lock);
-    qd_udf_function_take(f, v);
-    if (is_last)
-        (void)qd_map_remove(r->functions, name);
-    r->n_versions--;
-    pthread_rwlock_unlock(&r->table_lock);
-    if (!is_hash_used(r, v->hash))
-        st = qd_registry_store_remove_module(r, v->hash, err);
-    if (st == QD_OK && was_active)
-        st = qd_registry_store_active(r, name, is_last ? NULL : f, err);
-    if (is_last)
-        qd_udf_function_free(f);
-    qd_udf_version_free(v);
-    return st;
-}
-
-qd_status qd_registry_remove(qd_registry *r, qd_str name, qd_str version, const qd_actor *who, size_t *removed,
-                             qd_error *err)
-{
-    (void)who;
-    size_t n = 0;
-    qd_status st = QD_OK;
-    pthread_mutex_lock(&r->write_mutex);
-    qd_udf_function *f = qd_registry_find(r, name);
-    qd_udf_version *v = f ? qd_udf_function_find(f, version) : NULL;
-    if (!v) {
-        st = qd_registry_fail_unknown(f, name, version, err);
-    } else if (version.n > 0) {
-        st = remove_version(r, name, f, v, err);
-        n = 1;
-    } else {
-        /* From the lowest up, so that the highest stays active until it goes too. */
-        for (size_t left = f->n_versions; left > 0 && st == QD_OK; left--, n++)
-            st = remove_version(r, name, f, f->versions[0], err);
-    }
-    pthread_mutex_unlock(&r->write_mutex);
-    if (st == QD_OK && removed)
-        *removed = n;
+    qd_udf_unref(existing);
+    candidate_deinit(&c);
     return st;
 }

@@ -59,6 +59,8 @@ typedef struct qd_udf {
     char hash[65];
     uint64_t wasm_size;
     int64_t registered_at_ms;
+    struct qd_udf *deps[QD_WASM_MAX_DEPENDENCIES]; /* references, in the manifest's order */
+    size_t n_deps;
     qd_udf_stats *stats; /* a reference; those of the keeper once it is registered */
 } qd_udf;
 void qd_udf_ref(qd_udf *u);

@@ -1,39 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the functions API shows of the registry: the list, one function, its versions. Everything is written under
- * table_lock (shared) straight from the stored manifests, so that versions which no longer compile show too. */
+ * The list of functions: written under table_lock (shared) from the summaries that are in memory, so that functions
+ * which are not loaded, or cannot be, show too. Functions stand sorted by name: without a filter a page costs what is
+ * on it. A filter looks at all (or, by the beginning of a name, at those that have it); measured in
+ * docs/registry.md. */
 #include <ctype.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "udf/registry_table.h"
 
-static qd_str member_text(const json_t *obj, const char *key)
-{
-    const json_t *v = json_object_get(obj, key);
-    return (qd_str){json_string_value(v), v ? json_string_length(v) : 0};
-}
-
-static void write_time(qd_json *w, const char *key, int64_t wall_ms)
-{
-    char text[QD_ISO8601_SIZE];
-    qd_json_key(w, key);
-    if (wall_ms == 0)
-        qd_json_null(w);
-    else
-        qd_json_z(w, qd_clock_iso8601(wall_ms, text));
-}
-
-static void write_versions(qd_json *w, const qd_udf_function *f)
-{
-    qd_json_key(w, "versions");
-    qd_json_begin_array(w);
-    for (size_t i = 0; i < f->n_versions; i++)
-        qd_json_z(w, f->versions[i]->version);
-    qd_json_end_array(w);
-}
-
-/* ---- the list ---- */
+/* ---- filters ---- */
 
 static bool contains_text(qd_str s, qd_str part)
 {
@@ -47,161 +24,192 @@ static bool contains_text(qd_str s, qd_str part)
     return false;
 }
 
-static bool any_tag(const json_t *manifest, qd_str wanted, bool (*matches)(qd_str tag, qd_str wanted))
+static bool any_tag(qd_str tags, qd_str wanted, bool (*matches)(qd_str tag, qd_str wanted))
 {
-    const json_t *tags = json_object_get(manifest, "tags");
-    for (size_t i = 0; i < json_array_size(tags); i++) {
-        const json_t *tag = json_array_get(tags, i);
-        if (json_is_string(tag) && matches((qd_str){json_string_value(tag), json_string_length(tag)}, wanted))
+    size_t at = 0;
+    qd_str tag;
+    while (qd_udf_record_next(tags, &at, &tag))
+        if (matches(tag, wanted))
             return true;
-    }
     return false;
+}
+
+/* What every name that fits a pattern begins with. */
+static qd_str start_of(qd_str pattern)
+{
+    size_t n = 0;
+    while (n < pattern.n && pattern.p[n] != '*' && pattern.p[n] != '?')
+        n++;
+    return (qd_str){pattern.p, n};
+}
+
+/* '*' is any text, '?' one byte. Without recursion: only the last '*' is ever tried again. */
+static bool matches_pattern(qd_str s, qd_str pattern)
+{
+    size_t i = 0, k = 0, star = SIZE_MAX, from = 0;
+    while (i < s.n) {
+        if (k < pattern.n && pattern.p[k] == '*') {
+            star = k++;
+            from = i;
+        } else if (k < pattern.n && (pattern.p[k] == '?' || pattern.p[k] == s.p[i])) {
+            k++;
+            i++;
+        } else if (star != SIZE_MAX) {
+            k = star + 1;
+            i = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (k < pattern.n && pattern.p[k] == '*')
+        k++;
+    return k == pattern.n;
+}
+
+/* The version whose words describe the function. */
+static const qd_udf_version *face_of(const qd_udf_function *f)
+{
+    return f->active ? f->active : qd_udf_function_latest(f);
 }
 
 static bool is_wanted(const qd_udf_function *f, const qd_udf_filter *filter)
 {
-    const json_t *m = f->active->manifest;
+    const qd_udf_record *m = &face_of(f)->record;
     const struct {
-        const char *key;
-        qd_str wanted;
-    } exact[] = {{"name", filter->name},
-                 {"category", filter->category},
-                 {"author", filter->author},
-                 {"language", filter->language}};
+        qd_str wanted, is;
+    } exact[] = {{filter->category, m->category}, {filter->author, m->author}, {filter->language, m->language}};
     for (size_t i = 0; i < sizeof exact / sizeof *exact; i++)
-        if (exact[i].wanted.n > 0 && !qd_str_eq(member_text(m, exact[i].key), exact[i].wanted))
+        if (exact[i].wanted.n > 0 && !qd_str_eq(exact[i].is, exact[i].wanted))
             return false;
-    if (filter->tag.n > 0 && !any_tag(m, filter->tag, qd_str_eq))
+    if (filter->name.n > 0 && !matches_pattern(qd_str_of(f->name), filter->name))
+        return false;
+    if (filter->tag.n > 0 && !any_tag(m->tags, filter->tag, qd_str_eq))
         return false;
     return filter->text.n == 0 || contains_text(qd_str_of(f->name), filter->text) ||
-           contains_text(member_text(m, "description"), filter->text) || any_tag(m, filter->text, contains_text);
+           contains_text(m->description, filter->text) || contains_text(m->author, filter->text) ||
+           any_tag(m->tags, filter->text, contains_text);
 }
 
-static int cmp_names(const void *a, const void *b)
+/* The first function, from `low` on, whose name does not stand before those that begin with `start`; with `past`, the
+ * first behind them. */
+static size_t find_start(const qd_registry *r, qd_str start, size_t low, bool past)
 {
-    const qd_udf_function *const *x = a, *const *y = b;
-    return strcmp((*x)->name, (*y)->name);
+    size_t high = r->n_functions;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        qd_str name = qd_str_of(r->sorted[middle]->name);
+        if (name.n > start.n)
+            name.n = start.n;
+        int order = qd_str_cmp(name, start);
+        if (order < 0 || (past && order == 0))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* ---- writing ---- */
+
+static void write_text(qd_json *w, const char *key, qd_str text)
+{
+    if (text.n == 0)
+        return;
+    qd_json_key(w, key);
+    qd_json_str(w, text);
+}
+
+static void write_tags(qd_json *w, qd_str tags)
+{
+    size_t at = 0;
+    qd_str tag;
+    qd_json_key(w, "tags");
+    qd_json_begin_array(w);
+    while (qd_udf_record_next(tags, &at, &tag))
+        qd_json_str(w, tag);
+    qd_json_end_array(w);
+}
+
+static void write_versions(qd_json *w, const qd_udf_function *f)
+{
+    qd_json_key(w, "versions");
+    qd_json_begin_array(w);
+    for (size_t i = 0; i < f->n_versions; i++)
+        qd_json_str(w, f->versions[i]->version);
+    qd_json_end_array(w);
+    qd_json_key(w, "active_version");
+    if (f->active)
+        qd_json_str(w, f->active->version);
+    else
+        qd_json_null(w);
 }
 
 static void write_function(qd_json *w, const qd_udf_function *f)
 {
-    static const char *const SHOWN[] = {"description", "category", "author", "tags"};
+    char at[QD_ISO8601_SIZE];
+    const qd_udf_record *m = &face_of(f)->record;
     qd_json_begin_object(w);
     qd_json_kv_z(w, "name", f->name);
     write_versions(w, f);
-    qd_json_kv_z(w, "active_version", f->active->version);
-    qd_json_kv_z(w, "latest_version", f->versions[f->n_versions - 1]->version);
-    for (size_t i = 0; i < sizeof SHOWN / sizeof *SHOWN; i++) {
-        const json_t *v = json_object_get(f->active->manifest, SHOWN[i]);
-        if (!v)
-            continue;
-        qd_json_key(w, SHOWN[i]);
-        qd_json_value(w, v);
-    }
-    write_time(w, "registered_at", f->active->registered_at_ms);
+    qd_json_key(w, "latest_version");
+    qd_json_str(w, qd_udf_function_latest(f)->version);
+    write_text(w, "description", m->description);
+    write_text(w, "category", m->category);
+    write_text(w, "author", m->author);
+    write_tags(w, m->tags);
+    qd_json_kv_z(w, "registered_at", qd_clock_iso8601(m->registered_at_ms, at));
     qd_json_end_object(w);
 }
 
-/* All functions that the filter wants, by name; owned by caller (free). NULL when out of memory. */
-static qd_udf_function **collect(const qd_registry *r, const qd_udf_filter *filter, size_t *n)
+/* Writes the wanted page and returns how many functions there are in all. */
+static uint64_t write_page(const qd_registry *r, const qd_udf_filter *f, qd_json *w)
 {
-    size_t i = 0;
-    qd_str name;
-    void *value;
-    qd_udf_function **found = malloc((qd_map_count(r->functions) + 1) * sizeof *found);
-    *n = 0;
-    while (found && qd_map_next(r->functions, &i, &name, &value))
-        if (is_wanted(value, filter))
-            found[(*n)++] = value;
-    if (found)
-        qsort(found, *n, sizeof *found, cmp_names);
-    return found;
+    qd_udf_filter rest = *f;
+    uint64_t first = (uint64_t)(f->page - 1) * f->size, end = first + f->size, n = 0;
+    size_t i = 0, past = r->n_functions;
+    if (f->name.n > 0) {
+        qd_str start = start_of(f->name);
+        i = find_start(r, start, 0, false);
+        past = find_start(r, start, i, true);
+        /* "geo_*" is found by its beginning alone. */
+        if (start.n + 1 == f->name.n && f->name.p[start.n] == '*')
+            rest.name.n = 0;
+    }
+    bool has_filter = rest.name.n + rest.tag.n + rest.category.n + rest.author.n + rest.language.n + rest.text.n > 0;
+    if (!has_filter) {
+        n = past - i;
+        for (uint64_t k = first; k < end && k < n; k++)
+            write_function(w, r->sorted[i + k]);
+        return n;
+    }
+    for (; i < past; i++) {
+        if (!is_wanted(r->sorted[i], &rest))
+            continue;
+        if (n >= first && n < end)
+            write_function(w, r->sorted[i]);
+        n++;
+    }
+    return n;
 }
 
 qd_status qd_registry_list(qd_registry *r, const qd_udf_filter *f, qd_json *w, qd_error *err)
 {
-    size_t n;
     if (f->page < 1)
         return qd_fail_field(err, QD_EUDF_PARAMS, "page", "'page': expected a number from 1, got %u", f->page);
     if (f->size < 1 || f->size > 1000)
         return qd_fail_field(err, QD_EUDF_PARAMS, "size", "'size': expected a number from 1 to 1000, got %u", f->size);
     pthread_rwlock_rdlock(&r->table_lock);
-    qd_udf_function **found = collect(r, f, &n);
-    if (found) {
-        qd_json_begin_object(w);
-        qd_json_key(w, "udfs");
-        qd_json_begin_array(w);
-        for (uint64_t i = (uint64_t)(f->page - 1) * f->size, end = i + f->size; i < end && i < n; i++)
-            write_function(w, found[i]);
-        qd_json_end_array(w);
-        qd_json_kv_i64(w, "total", (int64_t)n);
-        qd_json_kv_i64(w, "page", f->page);
-        qd_json_kv_i64(w, "size", f->size);
-        qd_json_end_object(w);
-    }
-    pthread_rwlock_unlock(&r->table_lock);
-    free(found);
-    return found ? QD_OK : qd_fail_nomem(err);
-}
-
-/* ---- one function ---- */
-
-/* What the manifest left to be inferred, as it turned out. */
-static void write_inferred(qd_json *w, const qd_udf_version *v)
-{
-    if (!v->udf)
-        return;
-    const qd_manifest *m = v->udf->manifest;
-    qd_json_key(w, "function_name");
-    qd_json_str(w, m->function_name);
-    qd_json_kv_z(w, "kind", qd_udf_kind_name(m->kind));
-    qd_json_kv_z(w, "abi", qd_udf_abi_name(m->abi));
-}
-
-static void write_version(qd_json *w, const qd_udf_version *v)
-{
-    const char *key;
-    json_t *member;
     qd_json_begin_object(w);
-    qd_json_key(w, "name");
-    qd_json_value(w, json_object_get(v->manifest, "name"));
-    qd_json_kv_z(w, "version", v->version);
-    write_inferred(w, v);
-    json_object_foreach(v->manifest, key, member)
-    {
-        qd_str k = qd_str_of(key);
-        bool is_written = qd_str_is(k, "name") || qd_str_is(k, "version");
-        bool is_inferred = v->udf && (qd_str_is(k, "function_name") || qd_str_is(k, "kind") || qd_str_is(k, "abi"));
-        if (is_written || is_inferred)
-            continue;
-        qd_json_key(w, key);
-        qd_json_value(w, member);
-    }
-    qd_json_kv_i64(w, "wasm_size", (int64_t)v->wasm_size);
-    qd_json_kv_z(w, "hash", v->hash);
-    write_time(w, "registered_at", v->registered_at_ms);
-    write_time(w, "updated_at", v->registered_at_ms);
-    write_time(w, "last_used_at", v->udf ? qd_udf_stats_last_used_ms(v->udf->stats) : 0);
-    qd_json_kv_z(w, "status", v->udf ? "active" : "failed");
-    if (v->udf)
-        qd_json_kv_z(w, "tier", "optimized");
-    else
-        qd_json_kv_z(w, "error", v->failure.message);
-    qd_json_end_object(w);
-}
-
-qd_status qd_registry_describe(qd_registry *r, qd_str name, qd_str version, qd_json *w, qd_error *err)
-{
-    qd_status st = QD_OK;
-    pthread_rwlock_rdlock(&r->table_lock);
-    const qd_udf_function *f = qd_registry_find(r, name);
-    const qd_udf_version *v = f ? qd_udf_function_find(f, version) : NULL;
-    if (v)
-        write_version(w, v);
-    else
-        st = qd_registry_fail_unknown(f, name, version, err);
+    qd_json_key(w, "udfs");
+    qd_json_begin_array(w);
+    uint64_t total = write_page(r, f, w);
+    qd_json_end_array(w);
     pthread_rwlock_unlock(&r->table_lock);
-    return st;
+    qd_json_kv_i64(w, "total", (int64_t)total);
+    qd_json_kv_i64(w, "page", f->page);
+    qd_json_kv_i64(w, "size", f->size);
+    qd_json_end_object(w);
+    return QD_OK;
 }
 
 qd_status qd_registry_versions(qd_registry *r, qd_str name, qd_json *w, qd_error *err)
@@ -213,10 +221,9 @@ qd_status qd_registry_versions(qd_registry *r, qd_str name, qd_json *w, qd_error
         qd_json_begin_object(w);
         qd_json_kv_z(w, "name", f->name);
         write_versions(w, f);
-        qd_json_kv_z(w, "active_version", f->active->version);
         qd_json_end_object(w);
     } else {
-        st = qd_registry_fail_unknown(NULL, name, (qd_str){0}, err);
+        st = qd_registry_resolve_version(r, name, (qd_str){0}, NULL, &(qd_udf_version *){NULL}, err);
     }
     pthread_rwlock_unlock(&r->table_lock);
     return st;

@@ -1,81 +1,96 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The registry's memory: functions by name, each with its versions in ascending order, and what the store holds of
- * them. Only the registry's own files include this. The table is changed under write_mutex and table_lock (exclusive),
- * read under either; nothing here waits for I/O or runs guest code but the qd_registry_store_ and _load functions. */
+ * The registry's memory: functions by name, each with its versions in ascending order. Only the registry's own files
+ * include this. The table is changed under write_mutex and table_lock (exclusive), read under either; nothing here
+ * waits for I/O or runs guest code. */
 #ifndef QD_UDF_REGISTRY_TABLE_H
 #define QD_UDF_REGISTRY_TABLE_H
 
 #include <pthread.h>
 
-#include "base/hash.h"
 #include "base/map.h"
 #include "udf/registry.h"
+#include "udf/registry_record.h"
 #include "udf/semver.h"
 
+/* Reference counted: the table holds one, so does who loads it. */
 typedef struct qd_udf_version {
-    char version[65];
-    qd_semver semver; /* views into `version` */
-    char hash[QD_SHA256_HEX_SIZE];
-    uint64_t wasm_size;
-    int64_t registered_at_ms;
-    json_t *manifest; /* as stored */
-    qd_udf *udf;      /* NULL: it no longer compiles, see failure */
-    qd_error failure;
+    atomic_uint refs;
+    qd_str name, version;  /* views into `label` */
+    qd_semver semver;      /* likewise */
+    qd_udf_record record;  /* views into `bytes` */
+    uint32_t n_dependents; /* versions that have it among their pins; under write_mutex */
+
+    pthread_mutex_t load_mutex; /* one thread loads, the others that want it wait */
+    /* Under table_lock. */
+    bool is_removed;
+    qd_udf *udf;                    /* NULL: not loaded */
+    qd_error *failure;              /* why it could not be loaded, for good; NULL: nobody tried in vain */
+    atomic_uint_fast64_t last_tick; /* registry.tick when it was last asked for */
+
+    char label[160]; /* "name@version" */
+    char bytes[];    /* the record's summary */
 } qd_udf_version;
 
 typedef struct qd_udf_function {
     char name[65];
     qd_udf_version **versions; /* ascending by precedence, then by text */
     size_t n_versions, capacity;
-    qd_udf_version *active; /* never NULL once the function is in the table */
-    char previous[65];      /* the version that was active before, or "" */
+    qd_udf_version *active; /* NULL: none is */
 } qd_udf_function;
 
 struct qd_registry {
     qd_kv *kv;
     qd_wasm_engine *engine;
     qd_registry_options options;
+    void (*log)(void *arg, const char *line);
+    void *log_arg;
     pthread_mutex_t write_mutex;
     pthread_rwlock_t table_lock;
-    qd_map *functions; /* name -> qd_udf_function */
-    size_t n_versions;
+    qd_map *functions;        /* name -> qd_udf_function */
+    qd_udf_function **sorted; /* the same, by name */
+    size_t n_functions, capacity, n_versions;
+    qd_map *modules; /* hash -> how many versions have it, as uintptr_t; under write_mutex */
+
+    pthread_mutex_t code_mutex;
+    qd_udf_version **loaded; /* whose code is loaded; a reference each */
+    size_t n_loaded, loaded_capacity;
+    atomic_uint_fast64_t tick; /* counts loads: the clock of what was used when */
+    uint64_t loads, evictions;
 };
 
-/* A version of a stored or built function; manifest and udf get a reference of their own. NULL when out of memory. */
-qd_udf_version *qd_udf_version_new(qd_str version, const char *hash, uint64_t wasm_size, int64_t registered_at_ms,
-                                   json_t *manifest, qd_udf *udf);
-void qd_udf_version_free(qd_udf_version *v);
+/* `bytes`: a record that was checked, of which the summary is copied. *out: one reference. False when out of memory. */
+qd_udf_version *qd_udf_version_new(qd_str name, qd_str version, qd_str bytes);
+void qd_udf_version_ref(qd_udf_version *v);
+void qd_udf_version_unref(qd_udf_version *v);
 void qd_udf_function_free(void *function);
 
 qd_udf_function *qd_registry_find(const qd_registry *r, qd_str name);
-/* `version` empty: the active one. NULL when unknown. */
+/* The version of exactly that text; NULL when unknown. */
 qd_udf_version *qd_udf_function_find(const qd_udf_function *f, qd_str version);
-/* The error for a name or version that is unknown, naming what there is. `f` may be NULL. */
-qd_status qd_registry_fail_unknown(const qd_udf_function *f, qd_str name, qd_str version, qd_error *err);
-/* Room for one more version, so that qd_registry_insert cannot fail. *f: the function, new and not in the table yet if
- * it was unknown. */
-qd_status qd_registry_reserve(qd_registry *r, qd_str name, qd_udf_function **f, bool *is_new, qd_error *err);
-/* Sorts `v` (taken) in. The first version of a function is its active one. */
-void qd_udf_function_insert(qd_udf_function *f, qd_udf_version *v);
-/* Takes a version out, without freeing it. When it was the active one, the highest of the rest is. */
-void qd_udf_function_take(qd_udf_function *f, qd_udf_version *v);
+/* "name@version", exactly. NULL when unknown. */
+qd_udf_version *qd_registry_find_label(const qd_registry *r, qd_str label);
+/* The highest release; without any the highest pre-release. */
+qd_udf_version *qd_udf_function_latest(const qd_udf_function *f);
+/* The same without one of them; NULL when there is no other. */
+qd_udf_version *qd_udf_function_latest_but(const qd_udf_function *f, const qd_udf_version *not_this);
+/* The version that a text means: see registry.h. *out: a view. Errors: QD_EUDF_NOTFOUND, QD_EUDF_PARAMS. */
+qd_status qd_registry_resolve_version(const qd_registry *r, qd_str name, qd_str version, qd_udf_function **f,
+                                      qd_udf_version **out, qd_error *err);
 
-/* Has a function that was just built count where its version's statistics are kept. Errors: QD_EIO. */
-qd_status qd_registry_attach_stats(const qd_registry *r, qd_udf *u, qd_error *err);
-
-/* ---- the store ---- */
-
-/* Module first, then the entry, then (when `f` is NULL: the function is new) the alias. Errors: QD_EIO, QD_ELIMIT. */
-qd_status qd_registry_store_put(qd_registry *r, const qd_udf_version *v, qd_str name, const uint8_t *wasm,
-                                const qd_udf_function *f, qd_error *err);
-/* Removes the entry. */
-qd_status qd_registry_store_remove_entry(qd_registry *r, qd_str name, const char *version, qd_error *err);
-/* Removes a module's bytes, which no entry refers to any more. */
-qd_status qd_registry_store_remove_module(qd_registry *r, const char *hash, qd_error *err);
-/* Writes the alias as the table has it; `f` NULL: removes it. */
-qd_status qd_registry_store_active(qd_registry *r, qd_str name, const qd_udf_function *f, qd_error *err);
-/* Fills an empty table. */
-qd_status qd_registry_load(qd_registry *r, void (*log)(void *arg, const char *line), void *log_arg, qd_error *err);
+/* Room for one more version, so that qd_registry_insert cannot fail. Called with write_mutex, takes table_lock. */
+qd_status qd_registry_reserve(qd_registry *r, qd_str name, qd_str hash, qd_error *err);
+/* Undoes that, when it was for nothing. */
+void qd_registry_cancel(qd_registry *r, qd_str name, qd_str hash);
+/* Sorts `v` (taken) in, after qd_registry_reserve. *replaced: one of the same version that was there (a reference), or
+ * NULL; it was active: `v` is. Returns its function. */
+qd_udf_function *qd_registry_insert(qd_registry *r, qd_udf_version *v, qd_udf_version **replaced);
+/* Takes a version out, without dropping its reference, and its function, freeing it, with its last version. No version
+ * is active when it was. */
+void qd_registry_take(qd_registry *r, qd_udf_function *f, qd_udf_version *v);
+/* How many versions have this module. */
+size_t qd_registry_count_module(const qd_registry *r, qd_str hash);
+/* Tells r->log, if there is one. */
+void qd_registry_tell(const qd_registry *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

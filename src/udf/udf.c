@@ -27,11 +27,20 @@ static qd_status check_limits(const qd_manifest *m, const qd_wasm_limits *most, 
     return QD_OK;
 }
 
-static qd_status compile(qd_wasm_engine *e, qd_udf *u, const uint8_t *wasm, size_t n, qd_error *err)
+static qd_status compile(qd_wasm_engine *e, qd_udf *u, const qd_udf_source *source, qd_error *err)
 {
     qd_manifest *m = u->manifest;
-    const qd_wasm_module_options module_options = {.permissions = m->permissions};
-    qd_status st = qd_wasm_module_new(e, wasm, n, &module_options, &u->module, err);
+    qd_wasm_dependency deps[QD_WASM_MAX_DEPENDENCIES];
+    const qd_wasm_module_options module_options = {
+        .permissions = m->permissions,
+        .native = source->native,
+        .native_n = source->native_size,
+        .deps = deps,
+        .n_deps = source->n_deps,
+    };
+    for (size_t i = 0; i < source->n_deps; i++)
+        deps[i] = (qd_wasm_dependency){m->deps[i].name, source->deps[i]->module};
+    qd_status st = qd_wasm_module_new(e, source->wasm, source->wasm_size, &module_options, &u->module, err);
     if (st == QD_OK)
         st = qd_manifest_fit(m, u->module, err);
     if (st == QD_OK)
@@ -39,8 +48,8 @@ static qd_status compile(qd_wasm_engine *e, qd_udf *u, const uint8_t *wasm, size
     return st;
 }
 
-qd_status qd_udf_build(qd_wasm_engine *e, const qd_registry_options *options, qd_manifest *m, const uint8_t *wasm,
-                       size_t n, int64_t registered_at_ms, qd_udf **out, qd_error *err)
+qd_status qd_udf_build_from(qd_wasm_engine *e, const qd_registry_options *options, qd_manifest *m,
+                            const qd_udf_source *source, qd_udf **out, qd_error *err)
 {
     qd_udf *u = calloc(1, sizeof *u);
     if (!u) {
@@ -49,15 +58,19 @@ qd_status qd_udf_build(qd_wasm_engine *e, const qd_registry_options *options, qd
     }
     atomic_init(&u->refs, 1);
     u->manifest = m;
-    u->wasm_size = n;
+    u->wasm_size = source->wasm_size;
     u->stats = qd_udf_stats_new(m->name, m->version);
-    u->registered_at_ms = registered_at_ms;
+    u->registered_at_ms = source->registered_at_ms;
+    for (; u->n_deps < source->n_deps; u->n_deps++) {
+        u->deps[u->n_deps] = source->deps[u->n_deps];
+        qd_udf_ref(u->deps[u->n_deps]);
+    }
     snprintf(u->label, sizeof u->label, "%.*s@%.*s", QD_STR_FMT(m->name), QD_STR_FMT(m->version));
     qd_status st = u->stats ? check_limits(m, &options->limits, err) : qd_fail_nomem(err);
-    if (st == QD_OK && !qd_hash_sha256_hex(wasm, n, u->hash))
+    if (st == QD_OK && !qd_hash_sha256_hex(source->wasm, source->wasm_size, u->hash))
         st = qd_fail(err, QD_EINTERNAL, "the module's hash could not be computed");
     if (st == QD_OK)
-        st = compile(e, u, wasm, n, err);
+        st = compile(e, u, source, err);
     if (st != QD_OK) {
         qd_error_set_function(err, u->label, NULL);
         qd_udf_unref(u);
@@ -65,6 +78,13 @@ qd_status qd_udf_build(qd_wasm_engine *e, const qd_registry_options *options, qd
     }
     *out = u;
     return QD_OK;
+}
+
+qd_status qd_udf_build(qd_wasm_engine *e, const qd_registry_options *options, qd_manifest *m, const uint8_t *wasm,
+                       size_t n, int64_t registered_at_ms, qd_udf **out, qd_error *err)
+{
+    const qd_udf_source source = {.wasm = wasm, .wasm_size = n, .registered_at_ms = registered_at_ms};
+    return qd_udf_build_from(e, options, m, &source, out, err);
 }
 
 void qd_udf_ref(qd_udf *u)
@@ -78,6 +98,8 @@ void qd_udf_unref(qd_udf *u)
         return;
     qd_wasm_program_unref(u->program);
     qd_wasm_module_unref(u->module);
+    while (u->n_deps > 0)
+        qd_udf_unref(u->deps[--u->n_deps]);
     qd_udf_stats_unref(u->stats);
     qd_manifest_free(u->manifest);
     free(u);

@@ -328,7 +328,7 @@ def with_parameter(**changes):
     ({**TYPED, "permissions": ["fly"]}, "permissions"), ({**TYPED, "permissions": "log"}, "permissions"),
     ({**TYPED, "limits": {"memory_bytes": -1}}, "limits.memory_bytes"),
     ({**TYPED, "limits": {"memory_bytes": 1 << 40}}, "limits.memory_bytes"),
-    ({**TYPED, "limits": {"wishes": 3}}, "wishes"), ({**TYPED, "depends_on": ["other"]}, "depends_on"),
+    ({**TYPED, "limits": {"wishes": 3}}, "limits.wishes"), ({**TYPED, "depends_on": ["other"]}, "depends_on[0]"),
     ({**TYPED, "tags": "x"}, "tags"), ({**TYPED, "description": 5}, "description"),
     ({**TYPED, "returns": [{"type": "string"}]}, "returns"), ({**TYPED, "custom": []}, "custom"),
     ({**TYPED, "max_score": -1}, "max_score"), (with_parameter(type="string"), "parameters[1].type"),

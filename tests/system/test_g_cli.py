@@ -241,7 +241,7 @@ def test_udf__life(qctl, cheaper, products):
     assert "cli_cheaper" in listed and "1.0.0, 1.1.0" in listed
     shown = qctl("udf", "show", "cli_cheaper@1.1.0").out
     assert "price below a limit" in shown and "_source.price" in shown and "1.1.0" in shown
-    assert qctl("udf", "versions", "cli_cheaper").out == "1.0.0  active\n1.1.0\n"
+    assert qctl("udf", "versions", "cli_cheaper").out == "1.0.0\n1.1.0  active\n"
     out = qctl("udf", "test", "cli_cheaper@1.1.0", "--document", '{"price":7}', "--parameters", '{"limit":5}').out
     assert out.startswith("result  false\n")
     out = qctl("search", products, "--filter-by", "cli_cheaper", "--params", '{"limit":6}', "--sort", "price").out

@@ -157,8 +157,17 @@ static void test_get__names_and_versions__resolve(void **state)
     register_ok("f", "1.9.0", 1);
     register_ok("f", "1.10.0", 2);
     register_ok("f", "1.0.0-rc.1", 3);
-    assert_string_equal(label_of("f", NULL), "f@1.9.0");
+    assert_string_equal(label_of("f", NULL), "f@1.0.0-rc.1"); /* what was registered last */
+    assert_string_equal(label_of("f", "active"), "f@1.0.0-rc.1");
+    assert_string_equal(label_of("f", "latest"), "f@1.10.0");
     assert_string_equal(label_of("f", "1.10.0"), "f@1.10.0");
+    assert_string_equal(label_of("f", "^1"), "f@1.10.0");
+    assert_string_equal(label_of("f", "1.9"), "f@1.9.0");
+    assert_string_equal(label_of("f", ">=1.0.0-rc.0 <1.0.0"), "f@1.0.0-rc.1");
+    assert_string_equal(label_of("f", "^2"),
+                        "function 'f' has no version in the range '^2'; it has 1.10.0, 1.9.0, 1.0.0-rc.1");
+    assert_string_equal(label_of("f", "one"), "version range 'one': expected a version such as 1, 1.2, 1.x or 1.2.3, "
+                                              "got 'one'");
     assert_string_equal(label_of("f", "2.0.0"),
                         "function 'f' has no version '2.0.0'; it has 1.10.0, 1.9.0, 1.0.0-rc.1");
     assert_string_equal(label_of("g", NULL), "no function 'g' is registered");
@@ -167,6 +176,9 @@ static void test_get__names_and_versions__resolve(void **state)
     assert_string_equal(u->label, "f@1.10.0");
     qd_udf_unref(u);
     assert_status_ok(qd_registry_get_spec(registry, QD_STR("f"), &u, &err), &err);
+    assert_string_equal(u->label, "f@1.0.0-rc.1");
+    qd_udf_unref(u);
+    assert_status_ok(qd_registry_get_spec(registry, QD_STR("f@~1.9"), &u, &err), &err);
     assert_string_equal(u->label, "f@1.9.0");
     qd_udf_unref(u);
     assert_int_equal(qd_registry_get_spec(registry, QD_STR("f@"), &u, &err), QD_EUDF_PARAMS);
@@ -184,7 +196,7 @@ static void test_open__again__has_everything(void **state)
     reopen();
     assert_string_equal(last_log, "");
     assert_int_equal(qd_registry_count(registry), 3);
-    assert_string_equal(label_of("f", NULL), "f@1.9.0");
+    assert_string_equal(label_of("f", NULL), "f@1.10.0");
     assert_string_equal(label_of("g", NULL), "g@0.1.0");
     assert_status_ok(try_register("f", "1.10.0", 2, &existed, &err), &err);
     assert_true(existed);
@@ -213,7 +225,7 @@ static int keys_with(const char *prefix)
     return n;
 }
 
-static void test_remove__active_version__highest_of_the_rest_is_active(void **state)
+static void test_remove__active_version__the_one_before_is_active(void **state)
 {
     (void)state;
     register_ok("f", "1.0.0", 1);
@@ -224,6 +236,9 @@ static void test_remove__active_version__highest_of_the_rest_is_active(void **st
     assert_int_equal(remove_ok("f", "1.0.0"), 1);
     assert_string_equal(label_of("f", NULL), "f@1.10.0");
     assert_int_equal(keys_with("module/"), 2); /* g has the same bytes */
+    register_ok("f", "1.2.0", 2);
+    assert_int_equal(remove_ok("f", "1.2.0"), 1);
+    assert_string_equal(label_of("f", NULL), "f@1.10.0");
     reopen();
     assert_string_equal(label_of("f", NULL), "f@1.10.0");
     assert_int_equal(remove_ok("f", "1.10.0"), 1);
@@ -282,8 +297,7 @@ static void test_open__damaged_entries__are_listed_as_failed(void **state)
     reopen();
     assert_non_null(strstr(last_log, "skipped the unreadable registry entry 'h@1.0.0'"));
     assert_string_equal(label_of("g", NULL), "g@1.0.0");
-    assert_non_null(strstr(label_of("f", NULL),
-                           "function 'f@1.0.0' cannot be used since it was loaded: the stored module is damaged"));
+    assert_non_null(strstr(label_of("f", NULL), "function 'f@1.0.0' cannot be loaded: the stored module is damaged"));
     assert_int_equal(qd_registry_count(registry), 2);
     qd_buf_init(&out, 1 << 20);
     qd_json_init(&w, &out, false);
@@ -307,7 +321,7 @@ static void test_open__crash_between_steps__leaves_no_orphans(void **state)
     register_ok("f", "1.0.0", 1);
     register_ok("f", "1.1.0", 2);
     assert_status_ok(qd_kv_put(kv, QD_STR("udf"), QD_STR("module/0000"), QD_STR("bytes"), QD_KV_ANY, NULL, &err), &err);
-    assert_status_ok(qd_kv_remove(kv, QD_STR("udf"), QD_STR("active/f"), QD_KV_ANY, &err), &err);
+    assert_status_ok(qd_kv_remove(kv, QD_STR("udf"), QD_STR("function/f"), QD_KV_ANY, &err), &err);
     reopen();
     assert_int_equal(keys_with("module/"), 2);
     assert_string_equal(label_of("f", NULL), "f@1.1.0");
@@ -509,11 +523,11 @@ static void test_list__entry__has_the_documented_members(void **state)
 {
     (void)state;
     qd_udf_filter f = {.page = 1, .size = 20};
+    register_ok("f", "1.9.0", 2);
+    register_ok("f", "2.0.0", 3);
     register_manifest("{\"name\":\"f\",\"version\":\"1.10.0\",\"tags\":[\"t\"],\"author\":\"a\",\"category\":\"c\","
                       "\"description\":\"d\"}",
                       1);
-    register_ok("f", "1.9.0", 2);
-    register_ok("f", "2.0.0", 3);
     json_t *v = written(write_list, &f), *udf = json_array_get(json_object_get(v, "udfs"), 0);
     assert_json(udf, "versions", "[\"1.9.0\",\"1.10.0\",\"2.0.0\"]");
     assert_json(udf, "active_version", "\"1.10.0\"");
@@ -606,7 +620,7 @@ int main(void)
         TEST(test_register__again__is_a_no_op_or_a_conflict),
         TEST(test_get__names_and_versions__resolve),
         TEST(test_open__again__has_everything),
-        TEST(test_remove__active_version__highest_of_the_rest_is_active),
+        TEST(test_remove__active_version__the_one_before_is_active),
         TEST(test_remove__all_versions__counts_them),
         TEST(test_remove__function_in_use__lives_until_released),
         TEST(test_open__damaged_entries__are_listed_as_failed),

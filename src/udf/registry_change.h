@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The steps of changing the registry that write: to the store, then to the table, then to the audit log. All are called
+ * with write_mutex. */
+#ifndef QD_UDF_REGISTRY_CHANGE_H
+#define QD_UDF_REGISTRY_CHANGE_H
+
+#include "udf/audit.h"
+#include "udf/depends.h"
+#include "udf/registry_store.h"
+
+#define QD_NATIVE_GROWTH 16 /* how many times larger than the largest module its native code may be */
+
+/* A registration on its way. */
+typedef struct qd_candidate {
+    const qd_registration *reg;
+    qd_str name, version;  /* views into the manifest, wherever that is */
+    qd_manifest *manifest; /* until the function is built */
+    char *manifest_text;   /* canonical */
+    char hash[QD_SHA256_HEX_SIZE], manifest_hash[QD_SHA256_HEX_SIZE];
+    qd_trust_result trust;
+    qd_pins pins;
+    qd_udf *deps[QD_WASM_MAX_DEPENDENCIES];
+    bool has_deps; /* references in `deps`, one for each pin */
+    bool is_again; /* it is there, and cannot be loaded */
+    qd_udf *udf;
+} qd_candidate;
+
+/* Stores a built candidate and shows it. *is_active: its name alone means it now. */
+qd_status qd_registry_keep(qd_registry *r, qd_candidate *c, bool *is_active, qd_error *err);
+/* Tells the audit log of a change. Errors: QD_EIO; the change is made all the same, and the message says so. */
+qd_status qd_registry_record(qd_registry *r, qd_audit_action action, qd_str name, qd_str version, qd_str hash,
+                             const char *detail, const qd_actor *who, qd_error *err);
+
+#endif
