@@ -57,6 +57,7 @@ static const option TEST_OPTIONS[] = {
     {"score", "NUMBER", "the score before"},
     {"id", "ID", "the document's id"},
     {"cases", "FILE", "run all cases of a file (a directory: its cases.json)"},
+    {"here", NULL, "run a directory or module in this process: no server is needed"},
     REGISTRATION_OPTIONS,
     {0},
 };

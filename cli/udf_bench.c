@@ -12,10 +12,8 @@
 #include "base/histogram.h"
 #include "bench_docs.h"
 #include "command.h"
-#include "registration.h"
+#include "local.h"
 #include "text.h"
-#include "udf/binding.h"
-#include "wasm/engine.h"
 
 #define NS               INT64_C(1000000000)
 #define WARM_UP_NS       (NS / 5)
@@ -25,10 +23,7 @@
 #define MAX_SCORE_SPREAD 16
 
 typedef struct bench {
-    qd_wasm_engine *engine;
-    qd_kv *kv;
-    qd_registry *registry;
-    qd_udf *udf;
+    local_function function;
     qd_binding *binding;
     bench_docs docs;
     qd_doc_source source;
@@ -44,25 +39,6 @@ typedef struct bench {
 } bench;
 
 /* ---- making it ready --------------------------------------------------------------------------------------------- */
-
-static qd_status compile(bench *b, const registration *r, qd_error *err)
-{
-    const qd_wasm_engine_options engine_options = QD_WASM_ENGINE_OPTIONS_INIT;
-    const qd_registry_options options = QD_REGISTRY_OPTIONS_INIT;
-    uint8_t *assembled = NULL;
-    qd_registration reg = {.manifest = r->manifest, .wasm = (const uint8_t *)r->module.p, .wasm_size = r->module.n};
-    qd_status rc = qd_wasm_engine_new(&engine_options, &b->engine, err);
-    if (!rc)
-        rc = qd_kv_memory_open(&b->kv, err);
-    if (!rc)
-        rc = qd_registry_open(b->kv, b->engine, &options, NULL, NULL, &b->registry, err);
-    if (!rc && r->is_text && !(rc = qd_wasm_from_wat(qd_buf_str(&r->module), &assembled, &reg.wasm_size, err)))
-        reg.wasm = assembled;
-    if (!rc)
-        rc = qd_registry_prepare(b->registry, &reg, &b->udf, err);
-    free(assembled);
-    return rc;
-}
 
 /* The first case that is to succeed: it says which parameters make sense. NULL: none. */
 static const json_t *usable_case(const bench *b)
@@ -93,7 +69,8 @@ static qd_status bind(bench *b, const args *a, qd_error *err)
     if (!rc)
         rc = call_input(b, a, "context", &context, err);
     if (!rc)
-        rc = qd_binding_new(b->udf, &(qd_binding_spec){.params = params, .context = context}, &b->binding, err);
+        rc =
+            qd_binding_new(b->function.udf, &(qd_binding_spec){.params = params, .context = context}, &b->binding, err);
     json_decref(params);
     json_decref(context);
     return rc;
@@ -109,7 +86,7 @@ static qd_status choose_documents(bench *b, const args *a, qd_error *err)
     } else if (bench_docs_from_cases(&b->docs, json_object_get(b->cases, "cases"))) {
         b->origin = "cases.json";
     } else {
-        rc = bench_docs_make(&b->docs, b->udf->manifest, err);
+        rc = bench_docs_make(&b->docs, b->function.udf->manifest, err);
         b->origin = "made up";
     }
     b->source = bench_docs_source(&b->docs);
@@ -147,7 +124,7 @@ static qd_status run_block(bench *b, qd_runner *r, size_t *next, uint32_t n, int
 static bool is_settled(const bench *b)
 {
     qd_wasm_status status;
-    qd_wasm_module_read_status(b->udf->module, &status);
+    qd_wasm_module_read_status(b->function.udf->module, &status);
     return status.tier == QD_TIER_OPTIMIZED && !status.is_optimizing;
 }
 
@@ -218,26 +195,26 @@ static double per_doc_ns(const bench *b, double percent)
 static void report(const qctl *q, const bench *b)
 {
     qd_wasm_status status;
-    qd_wasm_module_read_status(b->udf->module, &status);
-    const qd_manifest *m = b->udf->manifest;
+    qd_wasm_module_read_status(b->function.udf->module, &status);
+    const qd_manifest *m = b->function.udf->manifest;
     double mean_ns = (double)b->total_ns / (double)b->n_docs;
     double calls = (double)b->host_calls / (double)b->n_docs;
     double start_us = (double)qd_histogram_percentile(&b->start_ns, 50) / 1000;
     if (q->is_json) {
-        json_t *v =
-            json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "name", b->udf->label, "kind",
-                      qd_udf_kind_name(m->kind), "abi", qd_udf_abi_name(m->abi), "tier", qd_wasm_tier_name(status.tier),
-                      "documents_from", b->origin, "documents", (json_int_t)b->docs.n_distinct, "calls",
-                      (json_int_t)b->n_docs, "mean_ns_per_document", mean_ns, "p50_ns_per_document", per_doc_ns(b, 50),
-                      "p99_ns_per_document", per_doc_ns(b, 99), "host_calls_per_document", calls, "start_us", start_us);
+        json_t *v = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "name",
+                              b->function.udf->label, "kind", qd_udf_kind_name(m->kind), "abi", qd_udf_abi_name(m->abi),
+                              "tier", qd_wasm_tier_name(status.tier), "documents_from", b->origin, "documents",
+                              (json_int_t)b->docs.n_distinct, "calls", (json_int_t)b->n_docs, "mean_ns_per_document",
+                              mean_ns, "p50_ns_per_document", per_doc_ns(b, 50), "p99_ns_per_document",
+                              per_doc_ns(b, 99), "host_calls_per_document", calls, "start_us", start_us);
         json_dumpf(v, stdout, JSON_COMPACT);
         putchar('\n');
         json_decref(v);
         return;
     }
     char documents[TEXT_SIZE], n_calls[TEXT_SIZE];
-    printf("%s: a %s of the %s shape, %s code%s\n", b->udf->label, qd_udf_kind_name(m->kind), qd_udf_abi_name(m->abi),
-           qd_wasm_tier_name(status.tier), status.has_epoch_checks ? "" : ", provably short");
+    printf("%s: a %s of the %s shape, %s code%s\n", b->function.udf->label, qd_udf_kind_name(m->kind),
+           qd_udf_abi_name(m->abi), qd_wasm_tier_name(status.tier), status.has_epoch_checks ? "" : ", provably short");
     printf("documents      %s, %s\n", text_count((int64_t)b->docs.n_distinct, documents), b->origin);
     printf("per document   %.2f ns mean, %.2f p50, %.2f p99 (of %s calls, in blocks of %d)\n", mean_ns,
            per_doc_ns(b, 50), per_doc_ns(b, 99), text_count((int64_t)b->n_docs, n_calls), QD_BLOCK_DOCS);
@@ -249,13 +226,7 @@ static void report(const qctl *q, const bench *b)
 static void bench_deinit(bench *b)
 {
     qd_binding_free(b->binding);
-    if (b->udf)
-        qd_udf_unref(b->udf);
-    qd_registry_close(b->registry);
-    if (b->kv)
-        qd_kv_close(b->kv);
-    if (b->engine)
-        qd_wasm_engine_free(b->engine);
+    local_close(&b->function);
     bench_docs_deinit(&b->docs);
     json_decref(b->cases);
     qd_histogram_deinit(&b->per_doc_ps);
@@ -277,7 +248,7 @@ qd_status udf_bench(qctl *q, const args *a, qd_error *err)
     qd_histogram_init(&b->per_doc_ps);
     qd_histogram_init(&b->start_ns);
     load_cases(b, a->words[0]);
-    if (!(rc = compile(b, &r, err)) && !(rc = bind(b, a, err)) && !(rc = choose_documents(b, a, err)) &&
+    if (!(rc = local_open(&b->function, &r, err)) && !(rc = bind(b, a, err)) && !(rc = choose_documents(b, a, err)) &&
         !(rc = measure(b, (double)ms / 1000, err)))
         report(q, b);
     bench_deinit(b);

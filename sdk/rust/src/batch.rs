@@ -43,7 +43,7 @@ pub struct Text {
 impl Text {
     pub const EMPTY: Text = Text { data: 1 as *const u8, len: 0 };
 
-    /// For a result: what it points to must stay until the block has been read, so it is a static or a part of an argument.
+    /// For a result: what it points to must stay until the block has been read.
     pub const fn new(text: &'static str) -> Text {
         Text { data: text.as_ptr(), len: text.len() }
     }

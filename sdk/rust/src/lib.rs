@@ -165,8 +165,8 @@ impl Context {
     }
 }
 
-/// A field by handle, looked up once: its numbers are then read without leaving the sandbox, some 20 times as fast as by
-/// name. A handle is good as long as the module's instance, so it can stand in a static ([`LazyField`]).
+/// A field by handle, looked up once: its numbers are then read without leaving the sandbox, some 20 times as fast as
+/// by name. A handle is good as long as the module's instance, so it can stand in a static ([`LazyField`]).
 #[derive(Clone, Copy)]
 pub struct Field(i32);
 
