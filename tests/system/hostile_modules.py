@@ -253,7 +253,8 @@ ODD = [
             row(TRUE, '(import "env" "get_score" (func (param i64) (result f64)))' * 1000)),
     Hostile("ten_thousand_functions", (ANSWERS,), row(TRUE, "(func (nop))" * 10000)),
     Hostile("blocks_in_blocks", (ANSWERS, INVALID, REFUSED), row("(block " * 900 + ")" * 900 + TRUE)),
-    Hostile("fifty_thousand_locals", (ANSWERS, INVALID, REFUSED, TOO_BIG), row("(local %s) " % ("i64 " * 49000) + TRUE)),
+    Hostile("fifty_thousand_locals", (ANSWERS, INVALID, REFUSED, TOO_BIG), row(
+        "(local %s) " % ("i64 " * 49000) + TRUE)),
     Hostile("too_many_locals", (INVALID, REFUSED), row("(local %s) " % ("i64 " * 51000) + TRUE)),
     Hostile("wide_br_table", (ANSWERS,), row(
         "(block $b (br_table %s (i32.const 70000))) " % ("$b " * 60000) + TRUE)),

@@ -91,8 +91,8 @@ def test_traps_again_and_again__keep_no_memory(api, daemon):
     for _ in range(rounds):
         round_of_all()
         sizes.append(daemon.resident_bytes())
-    half = rounds // 2
-    assert min(sizes[half:]) - min(sizes[:half]) < (32 << 20) * SLOW_FACTOR, [size >> 20 for size in sizes]
+    # The first rounds fill pools and caches.
+    assert sizes[-1] - max(sizes[:rounds // 2]) < (16 << 20) * SLOW_FACTOR, [size >> 20 for size in sizes]
 
 
 # ---- secrets ---------------------------------------------------------------------------------------------------------
