@@ -163,8 +163,10 @@ qd_status qd_registry_resolve_version(const qd_registry *r, qd_str name, qd_str 
     } else {
         is_range = true;
         qd_status st = find_range(f, version, &v, err);
-        if (st != QD_OK)
+        if (st != QD_OK) {
+            qd_error_prefix(err, "function '%.*s': ", QD_STR_FMT(name));
             return st;
+        }
     }
     if (v) {
         if (of)

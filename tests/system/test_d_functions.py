@@ -6,6 +6,7 @@ import json
 import math
 import pathlib
 import subprocess
+from urllib.parse import quote
 
 import pytest
 
@@ -173,11 +174,20 @@ def test_versions__in_semver_order__and_by_name_in_queries(api):
         assert ids(api, {"script": {"script": script("versioned@" + version, limit=limit)}}) == expected
         assert api.ok("GET", "/api/v1/udfs/versioned/" + version)["version"] == version
         assert api.ok("GET", "/api/v1/udfs/versioned?version=" + version)["version"] == version
+    # Ranges, the latest release, and the active version, which is the one that was registered last.
+    for asked, version in (("^1", "1.10.0"), ("~1.9", "1.9.0"), ("<1.0.0 >=1.0.0-rc.0", "1.0.0-rc.1"),
+                           ("latest", "1.10.0"), ("active", "1.0.0")):
+        expected = where(lambda d: "price" in d and compare[version](d["price"]))
+        assert ids(api, {"wasm_udf": {"name": "versioned", "version": asked,
+                                      "parameters": {"limit": limit}}}) == expected, asked
+        assert ids(api, {"script": {"script": script("versioned@" + asked, limit=limit)}}) == expected, asked
+        assert api.ok("GET", "/api/v1/udfs/versioned?version=" + quote(asked))["version"] == version
     active = shown["active_version"]
+    assert active == "1.0.0"
     assert ids(api, udf("versioned", limit=limit)) == where(lambda d: "price" in d and compare[active](d["price"]))
     api.ok("DELETE", "/api/v1/udfs/versioned/" + active)
     shown = api.ok("GET", "/api/v1/udfs/versioned/versions")
-    assert active not in shown["versions"] and shown["active_version"] == "1.10.0" if active != "1.10.0" else "1.9.0"
+    assert shown["versions"] == ["1.0.0-rc.1", "1.9.0", "1.10.0"] and shown["active_version"] == "1.0.0-rc.1"
     api.ok("DELETE", "/api/v1/udfs/versioned")
     assert api.get("/api/v1/udfs/versioned").status == 404
     assert api.get("/api/v1/udfs/versioned/versions").status == 404

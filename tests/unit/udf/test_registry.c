@@ -166,8 +166,9 @@ static void test_get__names_and_versions__resolve(void **state)
     assert_string_equal(label_of("f", ">=1.0.0-rc.0 <1.0.0"), "f@1.0.0-rc.1");
     assert_string_equal(label_of("f", "^2"),
                         "function 'f' has no version in the range '^2'; it has 1.10.0, 1.9.0, 1.0.0-rc.1");
-    assert_string_equal(label_of("f", "one"), "version range 'one': expected a version such as 1, 1.2, 1.x or 1.2.3, "
-                                              "got 'one'");
+    assert_string_equal(label_of("f", "one"),
+                        "function 'f': version range 'one': expected a version such as 1, 1.2, 1.x or 1.2.3, "
+                        "got 'one'");
     assert_string_equal(label_of("f", "2.0.0"),
                         "function 'f' has no version '2.0.0'; it has 1.10.0, 1.9.0, 1.0.0-rc.1");
     assert_string_equal(label_of("g", NULL), "no function 'g' is registered");
