@@ -135,8 +135,10 @@ static qd_status check_spec(const qd_udf *u, const qd_binding_spec *spec, qd_err
     if (spec->context && !json_is_object(spec->context))
         return qd_fail_field(err, QD_EUDF_PARAMS, "context", "'context': expected an object, got %s",
                              qd_json_type_name(spec->context));
-    if (u->manifest->kind == QD_KIND_AGGREGATE)
-        return qd_fail(err, QD_EUDF_PARAMS, "function '%s' is an aggregate; it cannot be used here", u->label);
+    bool is_aggregate = u->manifest->kind == QD_KIND_AGGREGATE;
+    if (is_aggregate != spec->is_aggregation)
+        return qd_fail(err, QD_EUDF_PARAMS, "function '%s' is %s aggregate; it cannot be used here", u->label,
+                       is_aggregate ? "an" : "no");
     if (spec->on_error != QD_ON_ERROR_DEFAULT)
         return QD_OK;
     if (!spec->has_default_result)
@@ -158,15 +160,15 @@ bool qd_arg_may_lack(const qd_arg *a)
 static void classify(qd_binding *b)
 {
     const qd_manifest *m = b->udf->manifest;
-    bool is_typed = m->abi == QD_ABI_TYPED;
+    b->is_columnar = m->abi == QD_ABI_TYPED || m->abi == QD_ABI_BATCH;
     b->needs_score = m->needs_score;
     for (size_t i = 0; i < b->n_args; i++) {
         const qd_arg *a = &b->args[i];
         b->needs_score |= a->value.kind == QD_REF_SCORE || a->fallback.kind == QD_REF_SCORE;
-        if (is_typed && a->value.kind != QD_REF_CONSTANT)
+        if (b->is_columnar && a->value.kind != QD_REF_CONSTANT)
             b->varying |= (uint64_t)1 << i;
-        b->is_always_missing |= is_typed && a->value.kind == QD_REF_NONE;
-        b->has_required_fields |= !is_typed && a->param->required && qd_arg_may_lack(a);
+        b->is_always_missing |= m->abi == QD_ABI_TYPED && a->value.kind == QD_REF_NONE;
+        b->has_required_fields |= !b->is_columnar && a->param->required && qd_arg_may_lack(a);
     }
 }
 
@@ -181,6 +183,7 @@ qd_status qd_binding_new(qd_udf *u, const qd_binding_spec *spec, qd_binding **ou
     resolver r = {b, spec->params, spec->context, err};
     qd_udf_ref(u);
     b->udf = u;
+    b->program = u->program;
     b->on_error = spec->on_error;
     b->default_result = u->manifest->kind == QD_KIND_FILTER ? spec->default_result != 0 : spec->default_result;
     b->n_args = u->manifest->n_params;

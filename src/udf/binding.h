@@ -22,6 +22,7 @@ typedef struct qd_runner qd_runner;
 typedef struct qd_binding_spec {
     const json_t *params;  /* the query's, an object or NULL; borrowed */
     const json_t *context; /* the request's `context`, an object or NULL; borrowed */
+    bool is_aggregation;   /* what it is for: aggregates, and nothing else */
     qd_on_error on_error;
     bool has_default_result;
     double default_result; /* with QD_ON_ERROR_DEFAULT; a filter: 0 or 1 */
@@ -57,7 +58,20 @@ void qd_runner_close(qd_runner *r);
  * skips or defaults; QD_EUDF_TIMEOUT, QD_ECANCELED always fail. `out` NULL, filters only: valid[i] is 1 where there is
  * a result and it is not 0. */
 qd_status qd_runner_run(qd_runner *r, uint32_t n, const float *scores, double *out, uint8_t *valid, qd_error *err);
+/* The same, with results as they are: QD_NULL where there is none; a filter's QD_BOOL, a score's QD_F64, a transform's
+ * as its manifest says. Strings are views until the next run. */
+qd_status qd_runner_run_values(qd_runner *r, uint32_t n, const float *scores, qd_value *out, qd_error *err);
 uint64_t qd_runner_host_calls(const qd_runner *r);
+
+/* Aggregates. `begin` is called with each fresh instance, before documents: it makes a state there. When a row fails
+ * that is forgiven, the instance goes with the state that it had, and the block begins again in a fresh one without the
+ * row: `begin` must bring back what was there when the block began. */
+typedef qd_status qd_runner_begin_fn(void *arg, qd_instance *i, int32_t *state, qd_error *err);
+/* The instance at work, made when there is none, with its state. Borrowed until the next call of the runner. */
+qd_status qd_runner_begin(qd_runner *r, qd_runner_begin_fn *begin, void *arg, qd_instance **out, int32_t *state,
+                          qd_error *err);
+/* Updates the state with rows [0, n). Errors as qd_runner_run. */
+qd_status qd_runner_update(qd_runner *r, uint32_t n, const float *scores, qd_error *err);
 
 /* The test call: documents given as JSON. Writes the answer of POST /api/v1/udfs/{name}/test for a body
  * {"document"|"documents", "parameters", "context", "score", "id"}. */

@@ -15,13 +15,15 @@ typedef struct qd_arg {
 } qd_arg;
 
 struct qd_binding {
-    qd_udf *udf; /* a reference */
+    qd_udf *udf;              /* a reference */
+    qd_wasm_program *program; /* the udf's */
     qd_arena *arena;
     qd_arg *args; /* one per parameter of the manifest, in order */
     size_t n_args;
-    uint64_t varying;         /* typed shape: a bit per argument that is not a constant */
+    bool is_columnar;         /* typed and batch shape: arguments are laid down in columns; else they are asked for */
+    uint64_t varying;         /* columnar: a bit per argument that is not a constant */
     bool is_always_missing;   /* typed shape: some argument has no value for any document */
-    bool has_required_fields; /* row shape: some required parameter is a field without a constant to fall back on */
+    bool has_required_fields; /* not columnar: some required parameter is a field without a constant to fall back on */
     bool needs_score;
     qd_on_error on_error;
     double default_result;

@@ -174,8 +174,6 @@ static qd_status parse_kind(const parser *p, const json_t *v)
     size_t kind = find_word(v, KINDS, COUNT(KINDS));
     if (kind == 0)
         return fail_value(p, v, "one of filter, score, transform, aggregate");
-    if (kind == QD_KIND_AGGREGATE)
-        return fail_unsupported(p, "'aggregate' is not supported yet; filter, score and transform are");
     p->m->kind = (qd_udf_kind)kind;
     return QD_OK;
 }
@@ -185,8 +183,6 @@ static qd_status parse_abi(const parser *p, const json_t *v)
     size_t abi = find_word(v, ABIS, COUNT(ABIS));
     if (abi == 0)
         return fail_value(p, v, "one of row, typed, handle, batch");
-    if (abi == QD_ABI_HANDLE || abi == QD_ABI_BATCH)
-        return fail_unsupported(p, "the handle and batch shapes are not supported yet; row and typed are");
     p->m->abi = (qd_udf_abi)abi;
     return QD_OK;
 }
@@ -208,9 +204,7 @@ static qd_status parse_returns(const parser *p, const json_t *v)
     if (json_object_get(first, "description") && !json_is_string(json_object_get(first, "description")))
         return fail_value(p, json_object_get(first, "description"), "a string as 'description'");
     if (!json_is_string(type) || !qd_type_parse(text_of(type), &p->m->returns))
-        return fail_value(p, type, "as 'type' one of bool, i32, i64, f32, f64");
-    if (p->m->returns == QD_STRING)
-        return fail_unsupported(p, "functions that return strings are not supported yet; numbers and bool are");
+        return fail_value(p, type, "as 'type' one of bool, i32, i64, f32, f64, string");
     p->m->has_returns = true;
     return QD_OK;
 }

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "udf/program.h"
 
+#include <stdio.h>
+
 bool qd_manifest_has_strings(const qd_manifest *m)
 {
     for (size_t i = 0; i < m->n_params; i++)
         if (m->params[i].type == QD_STRING)
             return true;
     return false;
+}
+
+qd_str qd_manifest_export(const qd_manifest *m, char buffer[QD_EXPORT_NAME_SIZE])
+{
+    if (m->kind != QD_KIND_AGGREGATE)
+        return m->function_name;
+    int n = snprintf(buffer, QD_EXPORT_NAME_SIZE, "%.*s_update", QD_STR_FMT(m->function_name));
+    return (qd_str){buffer, n < QD_EXPORT_NAME_SIZE ? (size_t)n : QD_EXPORT_NAME_SIZE - 1};
 }
 
 qd_type qd_manifest_result(const qd_manifest *m, const qd_wasm_signature *s)

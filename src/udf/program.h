@@ -6,6 +6,11 @@
 
 #include "udf/manifest.h"
 
+/* The export that is called for documents: the manifest's function_name; of an aggregate, with "_update" behind it.
+ * `buffer` may hold it. */
+#define QD_EXPORT_NAME_SIZE 256
+qd_str qd_manifest_export(const qd_manifest *m, char buffer[QD_EXPORT_NAME_SIZE]);
+
 /* The program of one export of the manifest's kind and shape. `label` for errors. Errors: as qd_wasm_program_new. */
 qd_status qd_manifest_program(const qd_manifest *m, qd_wasm_module *module, qd_str export_name, const char *label,
                               qd_wasm_program **out, qd_error *err);

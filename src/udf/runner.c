@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "udf/param.h"
+#include "udf/program.h"
 #include "udf/runner_impl.h"
 #include "udf/udf.h"
 
 /* After a failure rows are run in small steps, growing again while nothing fails, so that a block full of failures
  * costs a fresh instance and a few copied values each, not the rest of the block each. */
 #define FIRST_STEP_DOCS 32
+/* In the batch shape the row that fails is found by halving, which takes 11 runs. A block with more failures than these
+ * runs find is forgiven in larger pieces. */
+#define MAX_RETRIES 64
 
 /* ---- failures ---- */
 
@@ -23,13 +25,17 @@ qd_str qd_runner_row_id(const qd_runner *r, uint32_t row, char place[QD_ROW_PLAC
     return (qd_str){place, (size_t)n};
 }
 
+static bool forgives(const qd_runner *r, const qd_error *why)
+{
+    return r->b->on_error != QD_ON_ERROR_FAIL && why->code != QD_EUDF_TIMEOUT && why->code != QD_ECANCELED &&
+           why->code != QD_ENOMEM && why->code != QD_EINTERNAL;
+}
+
 qd_status qd_runner_fail_row(qd_runner *r, uint32_t row, qd_error *why, qd_error *err)
 {
     char place[QD_ROW_PLACE_SIZE];
-    bool is_final = why->code == QD_EUDF_TIMEOUT || why->code == QD_ECANCELED || why->code == QD_ENOMEM ||
-                    why->code == QD_EINTERNAL;
-    if (r->b->on_error != QD_ON_ERROR_FAIL && !is_final) {
-        r->state[row] = QD_ROW_FAILED;
+    if (forgives(r, why)) {
+        r->state_of[row] = QD_ROW_FAILED;
         r->has_bad_rows = r->has_failed_rows = true;
         qd_runner_count_forgiven(r, why, row);
         return QD_OK;
@@ -55,70 +61,45 @@ static void drop_instance(qd_runner *r)
     r->instance = NULL;
 }
 
+static void set_state(qd_runner *r)
+{
+    if (r->abi == QD_ABI_BATCH)
+        qd_instance_set_state(r->instance, r->state);
+    else
+        qd_instance_constant(r->instance, 0, (qd_value){.type = QD_I64, .as.i = r->state});
+}
+
+static qd_status fail_instance(qd_runner *r, qd_error *why, qd_error *err)
+{
+    qd_runner_count_failure(r, why, NULL);
+    qd_error_set_function(why, r->b->udf->label, NULL);
+    if (err)
+        *err = *why;
+    return why->code;
+}
+
 static qd_status need_instance(qd_runner *r, qd_error *err)
 {
     const qd_binding *b = r->b;
     if (r->instance)
         return QD_OK;
     qd_error why = QD_ERROR_INIT;
-    qd_status st = qd_instance_acquire(b->udf->program, b->varying, &r->call, &r->instance, &why);
-    if (st != QD_OK) {
+    if (qd_instance_acquire(b->program, r->varying, &r->call, &r->instance, &why) != QD_OK) {
         r->instance = NULL;
-        qd_runner_count_failure(r, &why, NULL);
-        qd_error_set_function(&why, b->udf->label, NULL);
-        if (err)
-            *err = why;
-        return st;
+        return fail_instance(r, &why, err);
     }
     qd_udf_stats_instance_up(b->udf->stats);
-    if (b->udf->manifest->abi != QD_ABI_TYPED)
+    for (size_t i = 0; b->is_columnar && i < b->n_args; i++)
+        if (!qd_runner_varies(r, i) && r->args[i].type != QD_WASM_OTHER)
+            qd_instance_constant(r->instance, r->args[i].place, b->args[i].value.constant);
+    if (r->kind != QD_KIND_AGGREGATE)
         return QD_OK;
-    for (size_t i = 0; i < b->n_args; i++)
-        if (!(b->varying >> i & 1))
-            qd_instance_constant(r->instance, (uint32_t)i, b->args[i].value.constant);
-    return QD_OK;
-}
-
-static bool varies(const qd_runner *r, size_t arg)
-{
-    return r->b->varying >> arg & 1;
-}
-
-/* Copies the columns out of an instance that failed, before it goes. */
-static bool stash_columns(qd_runner *r)
-{
-    if (r->is_stashed || r->b->varying == 0)
-        return true;
-    if (!r->stash)
-        r->stash = malloc(r->b->n_args * QD_BLOCK_DOCS * sizeof *r->stash);
-    if (!r->stash)
-        return false;
-    for (size_t i = 0; i < r->b->n_args; i++)
-        if (varies(r, i))
-            memcpy(r->stash + i * QD_BLOCK_DOCS, qd_instance_column(r->instance, (uint32_t)i),
-                   r->n_positions * qd_wasm_valtype_bytes(r->signature->params[i]));
-    r->is_stashed = true;
-    return true;
-}
-
-static void restore_columns(qd_runner *r, uint32_t first, uint32_t end)
-{
-    if (!r->is_stashed)
-        return;
-    for (size_t i = 0; i < r->b->n_args; i++) {
-        if (!varies(r, i))
-            continue;
-        size_t bytes = qd_wasm_valtype_bytes(r->signature->params[i]);
-        memcpy((char *)qd_instance_column(r->instance, (uint32_t)i) + first * bytes,
-               (const char *)(r->stash + i * QD_BLOCK_DOCS) + first * bytes, (end - first) * bytes);
+    if (r->begin && r->begin(r->begin_arg, r->instance, &r->state, &why) != QD_OK) {
+        drop_instance(r);
+        return fail_instance(r, &why, err);
     }
-}
-
-/* ---- results ---- */
-
-static uint32_t row_of(const qd_runner *r, uint32_t position)
-{
-    return r->is_compacted ? r->rows[position] : position;
+    set_state(r);
+    return QD_OK;
 }
 
 bool qd_runner_current_row(const qd_runner *r, uint32_t *row)
@@ -126,210 +107,195 @@ bool qd_runner_current_row(const qd_runner *r, uint32_t *row)
     uint32_t position;
     if (!r->instance || !qd_instance_current_row(r->instance, &position) || position >= r->n_positions)
         return false;
-    *row = row_of(r, position);
+    *row = qd_runner_row_of(r, position);
     return true;
-}
-
-static void read_results(const qd_runner *r, uint32_t first, uint32_t end, double *out)
-{
-    const void *results = qd_instance_results(r->instance);
-    bool is_filter = r->b->udf->manifest->kind == QD_KIND_FILTER;
-    switch (r->signature->result) {
-    case QD_WASM_F64:
-        memcpy(out + first, (const double *)results + first, (end - first) * sizeof *out);
-        break;
-    case QD_WASM_F32:
-        for (uint32_t p = first; p < end; p++)
-            out[p] = (double)((const float *)results)[p];
-        break;
-    case QD_WASM_I64:
-        for (uint32_t p = first; p < end; p++)
-            out[p] = (double)((const int64_t *)results)[p];
-        break;
-    default:
-        for (uint32_t p = first; p < end; p++)
-            out[p] = is_filter ? ((const int32_t *)results)[p] != 0 : (double)((const int32_t *)results)[p];
-    }
-}
-
-/* A filter's results as a mask. */
-static void read_mask(const qd_runner *r, uint32_t first, uint32_t end, uint8_t *restrict mask)
-{
-    const int32_t *results = qd_instance_results(r->instance);
-    for (uint32_t p = first; p < end; p++)
-        mask[p] = results[p] != 0;
-}
-
-/* What no score may be greater than: the manifest's max_score, which skipping relies on. */
-static double most_of(const qd_runner *r)
-{
-    const qd_manifest *m = r->b->udf->manifest;
-    return m->has_max_score && m->max_score < FLT_MAX ? m->max_score : FLT_MAX;
-}
-
-static bool is_score(double v, double most)
-{
-    return v >= 0 && v <= most; /* NaN is neither */
-}
-
-/* Are they scores, all of them? It is asked of every result, so it works on the bits, without branches: as integers,
- * doubles from 0 to `most` are those from 0 to the bits of `most`. (-0.0 gives a false alarm, which take_results
- * looks into.) */
-static bool are_scores(const double *values, uint32_t n, double most)
-{
-    uint64_t most_bits, beyond = 0;
-    memcpy(&most_bits, &most, sizeof most_bits);
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        beyond |= (most_bits - bits) | bits;
-    }
-    return beyond >> 63 == 0;
-}
-
-static void describe_score(const qd_runner *r, double v, qd_error *why)
-{
-    char text[QD_NUMBER_TEXT_SIZE], most[QD_NUMBER_TEXT_SIZE];
-    if (is_score(v, FLT_MAX))
-        qd_fail(why, QD_EUDF_FAILED, "returned %s; its manifest says that no score is greater than %s ('max_score')",
-                qd_number_text(v, text), qd_number_text(most_of(r), most));
-    else
-        qd_fail(why, QD_EUDF_FAILED, "returned %s; a score must be a finite number >= 0", qd_number_text(v, text));
-}
-
-/* Results of positions [first, end), which the instance has computed, into `out` by position. */
-static qd_status take_results(qd_runner *r, uint32_t first, uint32_t end, double *out, uint8_t *valid, qd_error *err)
-{
-    if (first >= end)
-        return QD_OK;
-    if (!out) {
-        read_mask(r, first, end, valid);
-        return QD_OK;
-    }
-    read_results(r, first, end, out);
-    memset(valid + first, 1, end - first);
-    double most = most_of(r);
-    if (r->b->udf->manifest->kind != QD_KIND_SCORE || are_scores(out + first, end - first, most))
-        return QD_OK;
-    for (uint32_t p = first; p < end; p++) {
-        qd_error why = QD_ERROR_INIT;
-        if (is_score(out[p], most))
-            continue;
-        describe_score(r, out[p], &why);
-        qd_status st = qd_runner_fail_row(r, row_of(r, p), &why, err);
-        if (st != QD_OK)
-            return st;
-        valid[p] = 0;
-    }
-    return QD_OK;
-}
-
-/* From positions to rows; then what failed and is to have a default. */
-static void spread_results(qd_runner *r, double *out, uint8_t *valid)
-{
-    if (r->is_compacted && out) {
-        memcpy(r->scratch.f64, out, r->n_positions * sizeof *out);
-        memset(out, 0, r->n * sizeof *out);
-        for (uint32_t p = 0; p < r->n_positions; p++)
-            out[r->rows[p]] = r->scratch.f64[p];
-    }
-    if (r->is_compacted) {
-        memcpy(r->valid, valid, r->n_positions);
-        memset(valid, 0, r->n);
-        for (uint32_t p = 0; p < r->n_positions; p++)
-            valid[r->rows[p]] = r->valid[p];
-    }
-    /* Rows that were left out of the positions have no result by now. */
-    bool is_done = !r->has_bad_rows || (r->is_compacted && !r->has_failed_rows);
-    for (uint32_t row = 0; !is_done && row < r->n; row++) {
-        if (r->state[row] == QD_ROW_RUN)
-            continue;
-        bool has_default = r->state[row] == QD_ROW_FAILED && r->b->on_error == QD_ON_ERROR_DEFAULT;
-        valid[row] = out ? has_default : has_default && r->b->default_result != 0;
-        if (out)
-            out[row] = has_default ? r->b->default_result : 0;
-    }
 }
 
 /* ---- running ---- */
 
-/* Positions [first, end), going on behind rows that fail when the binding allows it. */
-static qd_status run_span(qd_runner *r, uint32_t first, uint32_t end, double *out, uint8_t *valid, qd_error *err)
+/* What a run of positions ended with. */
+typedef struct outcome {
+    qd_status status;
+    uint32_t reached; /* the first position without a result */
+    qd_error why;
+} outcome;
+
+static outcome run_range(qd_runner *r, uint32_t first, uint32_t *end)
+{
+    outcome o = {.reached = first, .why = QD_ERROR_INIT};
+    qd_run_failure failure = {0};
+    o.status = r->has_texts ? qd_runner_stage_texts(r, first, end, &o.why) : QD_OK;
+    if (o.status != QD_OK)
+        return o;
+    qd_runner_restore(r, first, *end);
+    o.status = qd_instance_run_range(r->instance, first, *end, &failure, &o.why);
+    o.reached = o.status == QD_OK ? *end : failure.is_set ? failure.row : first;
+    return o;
+}
+
+/* A batch's error is some row's of [first, end), which nobody knows. */
+static void name_batch(const qd_runner *r, uint32_t first, uint32_t end, qd_error *why)
+{
+    if (r->abi != QD_ABI_BATCH || end - first < 2)
+        return;
+    qd_fail(why, why->code, "%s (in the batch shape: the document is the first of the %u of the call)", why->message,
+            end - first);
+}
+
+/* Forgives, or not, what ended a run of positions [first, end) at `o->reached`; *next: where to go on. */
+static qd_status end_span(qd_runner *r, const outcome *o, uint32_t first, uint32_t end, uint32_t *next, uint32_t *step,
+                          qd_error *err)
+{
+    qd_error why = o->why;
+    bool is_batch = r->abi == QD_ABI_BATCH;
+    *next = first;
+    if (is_batch && end - first > 1 && forgives(r, &why) && r->n_retries++ < MAX_RETRIES) {
+        *step = (end - first) / 2;
+        r->piece = r->kind == QD_KIND_AGGREGATE ? *step : r->piece; /* which begins the block again */
+        return QD_OK;
+    }
+    name_batch(r, first, end, &why);
+    uint32_t last = is_batch ? end : o->reached + 1;
+    qd_status st = QD_OK;
+    for (uint32_t p = o->reached; p < last && st == QD_OK; p++) {
+        qd_error of_row = why;
+        st = qd_runner_fail_row(r, qd_runner_row_of(r, p), &of_row, err);
+    }
+    *next = last;
+    *step = FIRST_STEP_DOCS;
+    r->piece = QD_BLOCK_DOCS;
+    return st;
+}
+
+/* Positions [first, end), going on behind rows that fail when the binding allows it. An aggregate stops there: its
+ * state is lost, and *has_lost_state. */
+static qd_status run_span(qd_runner *r, uint32_t first, uint32_t end, bool *has_lost_state, qd_error *err)
 {
     uint32_t step = end - first;
     while (first < end) {
-        qd_run_failure failure = {0};
-        qd_error why = QD_ERROR_INIT;
         qd_status st = need_instance(r, err);
         if (st != QD_OK)
             return st;
-        uint32_t stop = end - first < step ? end : first + step;
-        restore_columns(r, first, stop);
-        qd_status ran = qd_instance_run_range(r->instance, first, stop, &failure, &why);
-        uint32_t reached = ran == QD_OK ? stop : failure.is_set ? failure.row : first;
-        st = take_results(r, first, reached, out, valid, err);
-        r->n_called += reached - first;
-        if (ran == QD_OK) {
+        uint32_t most = qd_instance_max_rows(r->instance), length = step < r->piece ? step : r->piece;
+        length = length < most ? length : most;
+        uint32_t stop = end - first < length ? end : first + length;
+        outcome o = run_range(r, first, &stop);
+        st = qd_runner_take(r, first, o.reached, err);
+        r->n_called += o.reached - first;
+        if (o.status == QD_OK) {
             first = stop;
             step = step > QD_BLOCK_DOCS ? step : 2 * step;
         } else if (st == QD_OK) {
             r->n_called++;
-            st = qd_runner_fail_row(r, row_of(r, reached), &why, err);
-            if (st == QD_OK && !stash_columns(r))
+            if (!qd_runner_stash(r))
                 st = qd_fail_nomem(err);
+            else
+                st = end_span(r, &o, first, stop, &first, &step, err);
             drop_instance(r);
-            first = reached + 1;
-            step = FIRST_STEP_DOCS;
+            *has_lost_state = r->kind == QD_KIND_AGGREGATE;
         }
-        if (st != QD_OK) {
+        if (st != QD_OK)
             drop_instance(r);
+        if (st != QD_OK || *has_lost_state)
             return st;
-        }
     }
     return QD_OK;
 }
 
-/* In the row shape positions are rows, since the guest asks for fields by row: bad rows are stepped over. */
-static qd_status run_row_shape(qd_runner *r, double *out, uint8_t *valid, qd_error *err)
+/* All positions but those of rows that are known to be bad: in the row and handle shapes, where positions are rows
+ * since the guest asks for fields by row, and in aggregates that begin again. */
+static qd_status run_positions(qd_runner *r, bool *has_lost_state, qd_error *err)
 {
-    qd_status st = r->b->has_required_fields ? qd_runner_check_required(r, err) : QD_OK;
-    for (uint32_t row = 0, end; row < r->n && st == QD_OK; row = end + 1) {
-        for (end = row; end < r->n && (!r->has_bad_rows || r->state[end] == QD_ROW_RUN);)
-            end = r->has_bad_rows ? end + 1 : r->n;
-        st = run_span(r, row, end, out, valid, err);
+    qd_status st = QD_OK;
+    *has_lost_state = false;
+    for (uint32_t p = 0, end; p < r->n_positions && st == QD_OK && !*has_lost_state; p = end + 1) {
+        for (end = p;
+             end < r->n_positions && (!r->has_bad_rows || r->state_of[qd_runner_row_of(r, end)] == QD_ROW_RUN);)
+            end = r->has_bad_rows ? end + 1 : r->n_positions;
+        st = run_span(r, p, end, has_lost_state, err);
     }
     return st;
 }
 
-static qd_status run_typed_shape(qd_runner *r, double *out, uint8_t *valid, qd_error *err)
+static qd_status lay_down(qd_runner *r, qd_error *err)
 {
-    if (r->b->is_always_missing) {
-        memset(r->state, QD_ROW_MISSING, r->n);
-        r->has_bad_rows = true;
-        return QD_OK;
-    }
+    if (!r->b->is_columnar)
+        return r->b->has_required_fields ? qd_runner_check_required(r, err) : QD_OK;
     qd_status st = need_instance(r, err);
     if (st == QD_OK)
         st = qd_runner_fill(r, err);
-    return st == QD_OK ? run_span(r, 0, r->n_positions, out, valid, err) : st;
+    /* A batch may write over its arguments, and what it ran over is run again. */
+    bool is_spoilt = r->abi == QD_ABI_BATCH && r->b->on_error != QD_ON_ERROR_FAIL;
+    return st == QD_OK && is_spoilt && !qd_runner_stash(r) ? qd_fail_nomem(err) : st;
 }
 
-qd_status qd_runner_run(qd_runner *r, uint32_t n, const float *scores, double *out, uint8_t *valid, qd_error *err)
+static qd_status run_block(qd_runner *r, qd_error *err)
+{
+    bool has_lost_state = false;
+    if (r->b->is_always_missing) {
+        memset(r->state_of, QD_ROW_MISSING, r->n);
+        r->has_bad_rows = true;
+        return QD_OK;
+    }
+    qd_status st = lay_down(r, err);
+    if (st != QD_OK)
+        return st;
+    do /* an aggregate's block begins again without the row that failed: fewer rows each time */
+        st = run_positions(r, &has_lost_state, err);
+    while (st == QD_OK && has_lost_state);
+    return st;
+}
+
+static qd_status run(qd_runner *r, uint32_t n, const float *scores, const qd_runner_out *out, qd_error *err)
 {
     int64_t start = qd_clock_mono_ns();
     if (n > QD_BLOCK_DOCS)
         return qd_fail(err, QD_EINTERNAL, "a block of %u documents; at most %d", n, QD_BLOCK_DOCS);
+    /* Better code, if there is: between blocks, and never within the state of an aggregate. */
+    if (r->instance && r->kind != QD_KIND_AGGREGATE && qd_instance_is_outdated(r->instance))
+        drop_instance(r);
     r->n = r->n_positions = n;
     r->scores = r->call.scores = scores;
+    r->out = *out;
     r->is_compacted = r->is_stashed = r->has_bad_rows = r->has_failed_rows = false;
-    r->n_called = 0;
-    memset(r->state, QD_ROW_RUN, n);
-    qd_status st = r->b->udf->manifest->abi == QD_ABI_TYPED ? run_typed_shape(r, out, valid, err)
-                                                            : run_row_shape(r, out, valid, err);
+    r->n_called = r->n_retries = 0;
+    r->piece = QD_BLOCK_DOCS;
+    memset(r->state_of, QD_ROW_RUN, n);
+    qd_status st = run_block(r, err);
     if (st == QD_OK)
-        spread_results(r, out, valid);
+        qd_runner_spread(r);
     qd_runner_count_block(r, qd_clock_mono_ns() - start);
     return st;
+}
+
+qd_status qd_runner_run(qd_runner *r, uint32_t n, const float *scores, double *out, uint8_t *valid, qd_error *err)
+{
+    return run(r, n, scores, &(qd_runner_out){.f64 = out, .valid = valid}, err);
+}
+
+qd_status qd_runner_run_values(qd_runner *r, uint32_t n, const float *scores, qd_value *out, qd_error *err)
+{
+    if (n > QD_BLOCK_DOCS)
+        return qd_fail(err, QD_EINTERNAL, "a block of %u documents; at most %d", n, QD_BLOCK_DOCS);
+    return run(r, n, scores, &(qd_runner_out){.values = out, .valid = r->value_valid}, err);
+}
+
+qd_status qd_runner_update(qd_runner *r, uint32_t n, const float *scores, qd_error *err)
+{
+    return run(r, n, scores, &(qd_runner_out){.valid = r->value_valid}, err);
+}
+
+qd_status qd_runner_begin(qd_runner *r, qd_runner_begin_fn *begin, void *arg, qd_instance **out, int32_t *state,
+                          qd_error *err)
+{
+    r->begin = begin;
+    r->begin_arg = arg;
+    qd_status st = need_instance(r, err);
+    if (st != QD_OK)
+        return st;
+    *out = r->instance;
+    *state = r->state;
+    return QD_OK;
 }
 
 /* ---- opening ---- */
@@ -344,7 +310,9 @@ static int get_param(void *arg, qd_str name, uint32_t position, qd_value *out)
         if (!qd_str_eq(r->b->args[i].param->name, name))
             continue;
         r->next_param = i + 1;
-        return qd_runner_value(r, i, row_of(r, position), out) ? 0 : 1;
+        if (r->abi == QD_ABI_BATCH && r->b->args[i].value.kind != QD_REF_CONSTANT)
+            return 1; /* a call is for many rows: they are in the columns */
+        return qd_runner_value(r, i, qd_runner_row_of(r, position), out) ? 0 : 1;
     }
     return 1;
 }
@@ -358,6 +326,50 @@ static qd_status resolve_slot(const qd_runner *r, const qd_ref *ref, int *slot, 
     return *slot >= 0 ? QD_OK
                       : qd_fail(err, QD_ELIMIT, "function '%s': field '%.*s': too many fields are read at once",
                                 r->b->udf->label, QD_STR_FMT(ref->path));
+}
+
+/* Where the argument lies among the function's: a string is two of the typed shape's. */
+static qd_status place_arg(qd_runner *r, size_t i, uint32_t *place, qd_error *err)
+{
+    static const qd_wasm_valtype TYPES[] = {
+        [QD_NULL] = QD_WASM_OTHER,   [QD_BOOL] = QD_WASM_I32, [QD_I64] = QD_WASM_I64, [QD_F64] = QD_WASM_F64,
+        [QD_STRING] = QD_WASM_OTHER, [QD_I32] = QD_WASM_I32,  [QD_F32] = QD_WASM_F32,
+    };
+    qd_runner_arg *a = &r->args[i];
+    bool varies = qd_runner_varies(r, i);
+    a->place = (*place)++;
+    a->type = TYPES[r->b->args[i].param->type];
+    if (varies)
+        r->varying |= (uint64_t)1 << a->place;
+    if (a->type != QD_WASM_OTHER || !r->b->is_columnar)
+        return QD_OK;
+    r->has_texts = true;
+    if (r->abi == QD_ABI_TYPED && varies)
+        r->varying |= (uint64_t)1 << *place;
+    *place += r->abi == QD_ABI_TYPED;
+    a->texts = varies ? malloc(QD_BLOCK_DOCS * sizeof *a->texts) : NULL;
+    return varies && !a->texts ? qd_fail_nomem(err) : QD_OK;
+}
+
+static qd_status place_args(qd_runner *r, qd_error *err)
+{
+    qd_status st = QD_OK;
+    uint32_t place = r->kind == QD_KIND_AGGREGATE && r->abi == QD_ABI_TYPED; /* behind the state */
+    for (size_t i = 0; i < r->b->n_args && st == QD_OK; i++)
+        st = place_arg(r, i, &place, err);
+    return st;
+}
+
+static void look_at_result(qd_runner *r)
+{
+    const qd_manifest *m = r->b->udf->manifest;
+    r->result = qd_manifest_result(m, r->signature);
+    r->result_number = r->signature->result;
+    if (m->abi == QD_ABI_BATCH)
+        r->result_number = r->result == QD_F64   ? QD_WASM_F64
+                           : r->result == QD_I64 ? QD_WASM_I64
+                           : r->result == QD_F32 ? QD_WASM_F32
+                                                 : QD_WASM_I32;
 }
 
 qd_status qd_runner_open(const qd_binding *b, const qd_doc_source *docs, const qd_run_control *control, qd_runner **out,
@@ -377,7 +389,10 @@ qd_status qd_runner_open(const qd_binding *b, const qd_doc_source *docs, const q
     r->docs = docs;
     r->log = control->log;
     r->log_arg = control->log_arg;
-    r->signature = qd_wasm_program_signature(b->udf->program);
+    r->signature = qd_wasm_program_signature(b->program);
+    r->abi = b->udf->manifest->abi;
+    r->kind = b->udf->manifest->kind;
+    look_at_result(r);
     r->call = (qd_call){.docs = docs,
                         .param = get_param,
                         .param_arg = r,
@@ -385,6 +400,7 @@ qd_status qd_runner_open(const qd_binding *b, const qd_doc_source *docs, const q
                         .log_arg = r,
                         .deadline_ns = control->deadline_ns,
                         .canceled = control->canceled};
+    st = place_args(r, err);
     for (size_t i = 0; i < b->n_args && st == QD_OK; i++) {
         st = resolve_slot(r, &b->args[i].value, &r->args[i].slot, err);
         if (st == QD_OK)
@@ -401,6 +417,9 @@ void qd_runner_close(qd_runner *r)
     if (!r)
         return;
     drop_instance(r);
+    for (size_t i = 0; i < r->b->n_args; i++)
+        free(r->args[i].texts);
+    qd_arena_free(r->strings);
     free(r->stash);
     free(r->args);
     free(r);

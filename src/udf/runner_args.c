@@ -24,6 +24,26 @@ static void put(void *column, qd_wasm_valtype type, uint32_t row, qd_value v)
         ((int32_t *)column)[row] = v.type == QD_BOOL ? v.as.b : (int32_t)v.as.i;
 }
 
+/* A value of the declared type. */
+static void put_value(qd_runner *r, size_t arg, void *column, uint32_t row, qd_value v)
+{
+    if (r->args[arg].texts)
+        r->args[arg].texts[row] = v.as.s;
+    else
+        put(column, r->args[arg].type, row, v);
+}
+
+/* Batch shape: the row has no value. */
+static void put_nothing(qd_runner *r, size_t arg, void *column, uint32_t row)
+{
+    qd_instance_column_valid(r->instance, r->args[arg].place)[row] = 0;
+    if (r->args[arg].texts)
+        r->args[arg].texts[row] = (qd_str){"", 0};
+    else
+        memset((uint8_t *)column + row * qd_wasm_valtype_bytes(r->args[arg].type), 0,
+               qd_wasm_valtype_bytes(r->args[arg].type));
+}
+
 static const char *describe(qd_value v, char *out, size_t size)
 {
     char number[QD_NUMBER_TEXT_SIZE];
@@ -90,7 +110,7 @@ static qd_status fill_lacking(qd_runner *r, size_t arg, uint32_t row, void *colu
     if (ref_value(r, &a->fallback, r->args[arg].fallback_slot, row, &v)) {
         if (!qd_param_convert(a->param->type, v, &v))
             return fail_wrong_type(r, a, row, v, err);
-        put(column, r->signature->params[arg], row, v);
+        put_value(r, arg, column, row, v);
         return QD_OK;
     }
     if (a->param->required) {
@@ -99,8 +119,12 @@ static qd_status fill_lacking(qd_runner *r, size_t arg, uint32_t row, void *colu
                 QD_STR_FMT(a->param->name));
         return qd_runner_fail_row(r, row, &why, err);
     }
-    if (r->state[row] == QD_ROW_RUN)
-        r->state[row] = QD_ROW_MISSING;
+    if (r->abi == QD_ABI_BATCH) {
+        put_nothing(r, arg, column, row);
+        return QD_OK;
+    }
+    if (r->state_of[row] == QD_ROW_RUN)
+        r->state_of[row] = QD_ROW_MISSING;
     r->has_bad_rows = true;
     return QD_OK;
 }
@@ -161,14 +185,14 @@ static qd_status fill_by_value(qd_runner *r, size_t arg, void *column, qd_error 
         else if (!qd_param_convert(a->param->type, v, &v))
             st = fail_wrong_type(r, a, row, v, err);
         else
-            put(column, r->signature->params[arg], row, v);
+            put_value(r, arg, column, row, v);
     }
     return st;
 }
 
 static qd_status fill_score(qd_runner *r, size_t arg, void *column, qd_error *err)
 {
-    qd_wasm_valtype type = r->signature->params[arg];
+    qd_wasm_valtype type = r->args[arg].type;
     if (!r->scores || (type != QD_WASM_F64 && type != QD_WASM_F32))
         return fill_by_value(r, arg, column, err);
     if (type == QD_WASM_F32)
@@ -237,7 +261,7 @@ static bool fetch_block(qd_runner *r, size_t arg, void *column, bool *all_valid)
 {
     const qd_doc_source *docs = r->docs;
     qd_runner_arg *ra = &r->args[arg];
-    qd_wasm_valtype type = r->signature->params[arg];
+    qd_wasm_valtype type = r->args[arg].type;
     bool wants_bool = r->b->args[arg].param->type == QD_BOOL;
     bool has_block, fits = true, as_f64 = type == QD_WASM_F64 || type == QD_WASM_F32 || ra->seen == QD_F64;
     if (ra->has_no_block || ra->seen == QD_STRING || wants_bool != (ra->seen == QD_BOOL))
@@ -256,6 +280,14 @@ static bool fetch_block(qd_runner *r, size_t arg, void *column, bool *all_valid)
     return has_block && fits;
 }
 
+/* Batch shape: validity is the function's, and values that are not there are 0. */
+static void copy_gaps(void *column, uint8_t *to, qd_wasm_valtype type, const uint8_t *valid, uint32_t n)
+{
+    (qd_wasm_valtype_bytes(type) == sizeof(uint64_t) ? fill_wide : fill_narrow)(column, valid, n, 0);
+    for (uint32_t row = 0; row < n; row++)
+        to[row] = valid[row] != 0;
+}
+
 /* Many documents may lack a value: the two ways that need no look at the single one are loops without branches. */
 static qd_status fill_gaps(qd_runner *r, size_t arg, void *column, qd_error *err)
 {
@@ -263,14 +295,19 @@ static qd_status fill_gaps(qd_runner *r, size_t arg, void *column, qd_error *err
     qd_value v = a->fallback.constant;
     qd_status st = QD_OK;
     if (a->fallback.kind == QD_REF_CONSTANT && qd_param_convert(a->param->type, v, &v)) {
-        qd_wasm_valtype type = r->signature->params[arg];
+        qd_wasm_valtype type = r->args[arg].type;
         uint64_t bits = 0;
         put(&bits, type, 0, v);
         (qd_wasm_valtype_bytes(type) == sizeof bits ? fill_wide : fill_narrow)(column, r->valid, r->n, bits);
         return QD_OK;
     }
     if (a->fallback.kind == QD_REF_NONE && !a->param->required) {
-        mark_missing(r->state, r->valid, r->n);
+        if (r->abi == QD_ABI_BATCH) {
+            copy_gaps(column, qd_instance_column_valid(r->instance, r->args[arg].place), r->args[arg].type, r->valid,
+                      r->n);
+            return QD_OK;
+        }
+        mark_missing(r->state_of, r->valid, r->n);
         r->has_bad_rows = true;
         return QD_OK;
     }
@@ -303,28 +340,53 @@ static void compact_column(const qd_runner *r, void *column, size_t bytes)
     }
 }
 
-qd_status qd_runner_fill(qd_runner *r, qd_error *err)
+static void compact_arg(qd_runner *r, size_t arg)
 {
-    qd_status st = QD_OK;
-    for (size_t i = 0; i < r->b->n_args && st == QD_OK; i++) {
-        if (!(r->b->varying >> i & 1))
-            continue;
-        void *column = qd_instance_column(r->instance, (uint32_t)i);
-        st = r->b->args[i].value.kind == QD_REF_SCORE ? fill_score(r, i, column, err) : fill_field(r, i, column, err);
-    }
-    if (st != QD_OK || !r->has_bad_rows)
-        return st;
+    qd_runner_arg *a = &r->args[arg];
+    uint8_t *valid = r->abi == QD_ABI_BATCH ? qd_instance_column_valid(r->instance, a->place) : NULL;
+    for (uint32_t p = 0; valid && p < r->n_positions; p++)
+        valid[p] = valid[r->rows[p]];
+    for (uint32_t p = 0; a->texts && p < r->n_positions; p++)
+        a->texts[p] = a->texts[r->rows[p]];
+    if (!a->texts)
+        compact_column(r, qd_instance_column(r->instance, a->place), qd_wasm_valtype_bytes(a->type));
+}
+
+/* Takes bad rows out: positions are those that are left. */
+static void compact(qd_runner *r)
+{
     r->is_compacted = true;
     r->n_positions = 0;
     for (uint32_t row = 0; row < r->n; row++) {
         r->rows[r->n_positions] = row;
-        r->n_positions += r->state[row] == QD_ROW_RUN;
+        r->n_positions += r->state_of[row] == QD_ROW_RUN;
     }
     for (size_t i = 0; i < r->b->n_args; i++)
-        if (r->b->varying >> i & 1)
-            compact_column(r, qd_instance_column(r->instance, (uint32_t)i),
-                           qd_wasm_valtype_bytes(r->signature->params[i]));
-    return QD_OK;
+        if (qd_runner_varies(r, i))
+            compact_arg(r, i);
+}
+
+static qd_status fill_arg(qd_runner *r, size_t arg, qd_error *err)
+{
+    const qd_runner_arg *a = &r->args[arg];
+    qd_ref_kind kind = r->b->args[arg].value.kind;
+    void *column = qd_instance_column(r->instance, a->place);
+    if (r->abi == QD_ABI_BATCH)
+        memset(qd_instance_column_valid(r->instance, a->place), 1, r->n);
+    if (kind == QD_REF_SCORE)
+        return fill_score(r, arg, column, err);
+    return kind == QD_REF_FIELD && !a->texts ? fill_field(r, arg, column, err) : fill_by_value(r, arg, column, err);
+}
+
+qd_status qd_runner_fill(qd_runner *r, qd_error *err)
+{
+    qd_status st = QD_OK;
+    for (size_t i = 0; i < r->b->n_args && st == QD_OK; i++)
+        if (qd_runner_varies(r, i))
+            st = fill_arg(r, i, err);
+    if (st == QD_OK && r->has_bad_rows)
+        compact(r);
+    return st;
 }
 
 qd_status qd_runner_check_required(qd_runner *r, qd_error *err)
@@ -337,7 +399,7 @@ qd_status qd_runner_check_required(qd_runner *r, qd_error *err)
         for (uint32_t row = 0; row < r->n && st == QD_OK; row++) {
             qd_value v;
             qd_error why = QD_ERROR_INIT;
-            if (r->state[row] != QD_ROW_RUN || qd_runner_value(r, i, row, &v))
+            if (r->state_of[row] != QD_ROW_RUN || qd_runner_value(r, i, row, &v))
                 continue;
             qd_fail(&why, QD_EUDF_PARAMS, "parameter '%.*s' is required, and the document has no value for it",
                     QD_STR_FMT(a->param->name));

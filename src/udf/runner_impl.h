@@ -3,8 +3,9 @@
  * The inside of a runner. A block goes through it like this (runner.c), with "row" a document's place in the block and
  * "position" its place among those that the function is called for:
  *   1. arguments are laid down for all rows (runner_args.c); rows that lack one are taken out, columns compacted
- *   2. the function runs over the positions; after a failure that may be skipped, a fresh instance goes on behind it
- *   3. results are spread back from positions to rows. */
+ *   2. the function runs over the positions, its strings copied to it piece by piece (runner_columns.c); after a
+ * failure that may be skipped, a fresh instance goes on behind it
+ *   3. results are read (runner_results.c) and spread back from positions to rows. */
 #ifndef QD_UDF_RUNNER_IMPL_H
 #define QD_UDF_RUNNER_IMPL_H
 
@@ -20,7 +21,17 @@ typedef struct qd_runner_arg {
     int slot, fallback_slot; /* fields; else -1 */
     qd_type seen;            /* the type of the field's values as far as seen; QD_NULL: none yet */
     bool has_no_block;       /* the source gives it only value by value */
+    uint32_t place;          /* among the function's arguments, or the batch's columns */
+    qd_wasm_valtype type;    /* of its column; QD_WASM_OTHER: a string */
+    qd_str *texts;           /* of a string that varies: the rows', then the positions'; else NULL */
 } qd_runner_arg;
+
+/* Where results go: by position until they are spread, then by row. */
+typedef struct qd_runner_out {
+    double *f64;      /* NULL: not wanted */
+    qd_value *values; /* NULL: not wanted */
+    uint8_t *valid;   /* with neither, a filter: 1 where the result is not 0 */
+} qd_runner_out;
 
 /* What the statistics of the function have been told so far, and what not yet (runner_count.c). */
 typedef struct qd_runner_count {
@@ -36,13 +47,23 @@ struct qd_runner {
     void (*log)(void *arg, int level, qd_str message); /* the caller's; may be NULL */
     void *log_arg;
     const qd_wasm_signature *signature;
-    qd_instance *instance; /* NULL before the first block and after a failure */
+    qd_udf_abi abi;
+    qd_udf_kind kind;
+    qd_type result;                /* of the function */
+    qd_wasm_valtype result_number; /* as it lies in the result column; not of strings */
+    uint64_t varying;              /* a bit per place, for the instance */
+    bool has_texts;                /* some parameter is a string */
+    qd_runner_begin_fn *begin;     /* of an aggregate; gives: */
+    void *begin_arg;
+    int32_t state;                     /* in the instance at hand */
+    qd_instance *instance;             /* NULL before the first block and after a failure */
     uint64_t host_calls, string_bytes; /* of instances that are gone */
     qd_runner_arg *args;
     size_t next_param; /* where the guest's next get_param is looked for first: it asks in the same order for each
                           document */
 
-    uint64_t *stash; /* copies of the varying columns, QD_BLOCK_DOCS * 8 bytes each; NULL until a first failure */
+    uint8_t *stash;    /* copies of the varying columns, QD_STASH_BYTES each; NULL until needed */
+    qd_arena *strings; /* results of the last run */
 
     /* the block */
     uint32_t n; /* rows */
@@ -52,11 +73,14 @@ struct qd_runner {
     bool has_bad_rows; /* some row's state is not QD_ROW_RUN */
     bool has_failed_rows;
     const float *scores;
-    uint32_t n_called;
+    qd_runner_out out;
+    uint32_t n_called, n_retries;
+    uint32_t piece; /* no run is longer */
     qd_runner_count count;
     /* from here on not zeroed by qd_runner_open: large, and written before it is read */
-    uint32_t rows[QD_BLOCK_DOCS]; /* of positions, when compacted */
-    uint8_t state[QD_BLOCK_DOCS]; /* of rows */
+    uint32_t rows[QD_BLOCK_DOCS];    /* of positions, when compacted */
+    uint8_t state_of[QD_BLOCK_DOCS]; /* rows */
+    uint8_t value_valid[QD_BLOCK_DOCS];
     uint8_t valid[QD_BLOCK_DOCS]; /* scratch: of one column */
     union {
         double f64[QD_BLOCK_DOCS];
@@ -64,10 +88,12 @@ struct qd_runner {
     } scratch; /* one column before its conversion */
 };
 
-/* Typed shape: fills the instance's columns for all rows and marks those that lack an argument. Errors: QD_EUDF_PARAMS
- * naming parameter and document, unless the binding skips or defaults. */
+#define QD_STASH_BYTES (QD_BLOCK_DOCS * (sizeof(uint64_t) + 1))
+
+/* Typed and batch shape: fills the instance's columns for all rows and marks those that lack an argument. Errors:
+ * QD_EUDF_PARAMS naming parameter and document, unless the binding skips or defaults. */
 qd_status qd_runner_fill(qd_runner *r, qd_error *err);
-/* Row shape: marks the rows that lack a required parameter. The same errors. */
+/* Row and handle shape: marks the rows that lack a required parameter. The same errors. */
 qd_status qd_runner_check_required(qd_runner *r, qd_error *err);
 /* A parameter's value for a row, in its declared type where it converts; false: missing. */
 bool qd_runner_value(qd_runner *r, size_t arg, uint32_t row, qd_value *out);
@@ -75,6 +101,32 @@ bool qd_runner_value(qd_runner *r, size_t arg, uint32_t row, qd_value *out);
 bool qd_runner_current_row(const qd_runner *r, uint32_t *row);
 /* Bytes of one value of a column. */
 size_t qd_wasm_valtype_bytes(qd_wasm_valtype t);
+static inline bool qd_runner_varies(const qd_runner *r, size_t arg)
+{
+    return r->b->varying >> arg & 1;
+}
+static inline uint32_t qd_runner_row_of(const qd_runner *r, uint32_t position)
+{
+    return r->is_compacted ? r->rows[position] : position;
+}
+
+/* ---- runner_columns.c ---- */
+
+/* Keeps copies of the columns, of all positions: the instance that holds them failed, or may spoil them. */
+bool qd_runner_stash(qd_runner *r);
+/* Brings positions [first, end) back into a fresh instance's columns. */
+void qd_runner_restore(qd_runner *r, uint32_t first, uint32_t end);
+/* Copies the strings of positions [first, *end) into the guest's memory, or of fewer, when there is no room for all.
+ * Errors are position `first`'s. */
+qd_status qd_runner_stage_texts(qd_runner *r, uint32_t first, uint32_t *end, qd_error *err);
+
+/* ---- runner_results.c ---- */
+
+/* Takes the results of positions [first, end), which the instance has computed. Errors: a row's that is not forgiven.
+ */
+qd_status qd_runner_take(qd_runner *r, uint32_t first, uint32_t end, qd_error *err);
+/* From positions to rows; then what failed and is to have a default. */
+void qd_runner_spread(qd_runner *r);
 
 /* A row failed: an error naming function, document and reason, or, when the binding forgives, a mark on the row. `why`
  * has code and reason and becomes *err. */

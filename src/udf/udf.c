@@ -30,6 +30,7 @@ static qd_status check_limits(const qd_manifest *m, const qd_wasm_limits *most, 
 static qd_status compile(qd_wasm_engine *e, qd_udf *u, const qd_udf_source *source, qd_error *err)
 {
     qd_manifest *m = u->manifest;
+    char export[QD_EXPORT_NAME_SIZE];
     qd_wasm_dependency deps[QD_WASM_MAX_DEPENDENCIES];
     const qd_wasm_module_options module_options = {
         .permissions = m->permissions,
@@ -44,7 +45,7 @@ static qd_status compile(qd_wasm_engine *e, qd_udf *u, const qd_udf_source *sour
     if (st == QD_OK)
         st = qd_manifest_fit(m, u->module, err);
     if (st == QD_OK)
-        st = qd_manifest_program(m, u->module, m->function_name, u->label, &u->program, err);
+        st = qd_manifest_program(m, u->module, qd_manifest_export(m, export), u->label, &u->program, err);
     return st;
 }
 

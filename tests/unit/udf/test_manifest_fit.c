@@ -17,8 +17,10 @@ static int teardown(void **state)
     return 0;
 }
 
-#define NAMED                   "\"name\":\"f\",\"version\":\"1.0.0\""
-#define P(name, type)           "{\"name\":\"" name "\",\"type\":\"" type "\"}"
+#define NAMED         "\"name\":\"f\",\"version\":\"1.0.0\""
+#define P(name, type) "{\"name\":\"" name "\",\"type\":\"" type "\"}"
+#define MEMORY(signature, body)                                                                                        \
+    "(module (memory (export \"memory\") 1) (func (export \"filter\") " signature " " body "))"
 #define EXPORT(signature, body) "(module (func (export \"filter\") " signature " " body "))"
 
 static void test_fit__signatures__give_kind_and_shape(void **state)
@@ -50,6 +52,24 @@ static void test_fit__signatures__give_kind_and_shape(void **state)
         {"{" NAMED ",\"kind\":\"score\"}", EXPORT("(result i64)", "i64.const 1"), QD_KIND_SCORE, QD_ABI_TYPED},
         {"{" NAMED ",\"returns\":[{\"type\":\"bool\"}]}", EXPORT("(result i32)", "i32.const 1"), QD_KIND_FILTER,
          QD_ABI_TYPED},
+        {"{" NAMED ",\"parameters\":[" P("a", "f64") "," P("s", "string") "]}",
+         MEMORY("(param f64 i32 i32) (result i32)", "i32.const 1"), QD_KIND_FILTER, QD_ABI_TYPED},
+        {"{" NAMED ",\"abi\":\"typed\",\"parameters\":[" P("s", "string") "]}",
+         MEMORY("(param i32 i32) (result f64)", "f64.const 1"), QD_KIND_SCORE, QD_ABI_TYPED},
+        {"{" NAMED ",\"returns\":[{\"type\":\"string\"}]}", EXPORT("(param i64)", ""), QD_KIND_TRANSFORM, QD_ABI_ROW},
+        {"{" NAMED ",\"returns\":[{\"type\":\"string\"}]}", EXPORT("(param i64) (result i32)", "i32.const 1"),
+         QD_KIND_TRANSFORM, QD_ABI_ROW},
+        {"{" NAMED ",\"kind\":\"transform\",\"returns\":[{\"type\":\"i64\"}]}",
+         EXPORT("(param i64) (result i64)", "i64.const 1"), QD_KIND_TRANSFORM, QD_ABI_ROW},
+        {"{" NAMED ",\"kind\":\"filter\"}", MEMORY("(param i32 i32 i32)", ""), QD_KIND_FILTER, QD_ABI_BATCH},
+        {"{" NAMED ",\"kind\":\"score\",\"abi\":\"batch\"}", MEMORY("(param i32 i32 i32)", ""), QD_KIND_SCORE,
+         QD_ABI_BATCH},
+        {"{" NAMED ",\"abi\":\"handle\"}", EXPORT("(param i64) (result f64)", "f64.const 1"), QD_KIND_SCORE,
+         QD_ABI_HANDLE},
+        {"{" NAMED "}",
+         "(module (import \"env\" \"field_handle\" (func (param i32 i32) (result i32)))"
+         " (func (export \"filter\") (param i64) (result i32) i32.const 1))",
+         QD_KIND_FILTER, QD_ABI_HANDLE},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         qd_udf *u = wat_udf(engine, CASES[i].manifest, CASES[i].wat);
@@ -73,9 +93,10 @@ static void test_fit__misfits__say_what_there_is_and_what_should_be(void **state
          "function_name",
          "function 'f@1.0.0': the module exports no function 'rank'; its exported functions: 'one', 'two'"},
         {"{" NAMED "}", EXPORT("(param i32) (result f64)", "f64.const 1"), QD_EUDF_WASM, "function_name",
-         "exported function 'filter' is (i32) -> f64; expected (i64) -> i32 for a filter, (i64) -> f64 for a score or "
-         "a transform "
-         "in the row shape, or () -> a number in the typed shape, one argument per parameter"},
+         "exported function 'filter' is (i32) -> f64; expected (i64) -> i32 for a filter, f64 for a score, a number "
+         "for "
+         "a transform in the row and the handle shape, () -> a number in the typed shape, one argument per parameter "
+         "(two for a string), or (i32, i32, i32) -> nothing in the batch shape"},
         {"{" NAMED "}", EXPORT("(param i64)", ""), QD_EUDF_WASM, "function_name", "is (i64) -> nothing"},
         {"{" NAMED "}", EXPORT("(param v128) (result i32)", "i32.const 1"), QD_EUDF_WASM, "function_name",
          "is (other) -> i32"},
@@ -85,23 +106,41 @@ static void test_fit__misfits__say_what_there_is_and_what_should_be(void **state
          "function_name", "the row shape is (i64) -> i32 for a filter"},
         {"{" NAMED ",\"abi\":\"typed\",\"parameters\":[" P("a", "f64") "]}",
          EXPORT("(param f32) (result i32)", "i32.const 1"), QD_EUDF_WASM, "function_name",
-         "is (f32) -> i32; the typed shape, one argument per parameter, is (f64) -> a number"},
+         "is (f32) -> i32; the typed shape, one argument per parameter (two for a string), is (f64) -> a number"},
         {"{" NAMED ",\"parameters\":[" P("a", "i64") "]}", EXPORT("(param i64) (result i32)", "i32.const 1"),
-         QD_EUDF_PARAMS, "abi", "manifest field 'abi' is needed"},
+         QD_EUDF_PARAMS, "abi",
+         "manifest field 'abi' is needed: by its arguments, 'filter' may be of the row or of the typed shape"},
+        {"{" NAMED ",\"parameters\":[" P("s", "string") "," P("n", "i32") "],\"returns\":[{\"type\":\"string\"}]}",
+         MEMORY("(param i32 i32 i32)", ""), QD_EUDF_PARAMS, "abi", "may be of the typed or of the batch shape"},
+        {"{" NAMED "}", MEMORY("(param i32 i32 i32)", ""), QD_EUDF_PARAMS, "kind",
+         "manifest field 'kind' is needed: in the batch shape, 'filter' may be a filter, a score or a transform"},
+        {"{" NAMED ",\"abi\":\"batch\",\"kind\":\"score\"}", MEMORY("(param i32 i32)", ""), QD_EUDF_WASM,
+         "function_name", "is (i32, i32) -> nothing; the batch shape is (i32, i32, i32) -> nothing"},
+        {"{" NAMED ",\"abi\":\"batch\",\"kind\":\"score\"}", EXPORT("(param i32 i32 i32)", ""), QD_EUDF_WASM, "abi",
+         "the module exports no memory named 'memory'"},
+        {"{" NAMED ",\"abi\":\"batch\",\"kind\":\"score\",\"returns\":[{\"type\":\"i64\"}]}",
+         MEMORY("(param i32 i32 i32)", ""), QD_EUDF_WASM, "returns",
+         "manifest field 'returns': a score returns 'f64', not 'i64'"},
+        {"{" NAMED ",\"kind\":\"filter\",\"returns\":[{\"type\":\"string\"}]}",
+         EXPORT("(param i64) (result i32)", "i32.const 1"), QD_EUDF_WASM, "returns",
+         "a filter returns 'bool' (or 'i32'), not 'string'"},
         {"{" NAMED "}", EXPORT("(result i64)", "i64.const 1"), QD_EUDF_PARAMS, "kind",
          "manifest field 'kind' is needed"},
         {"{" NAMED ",\"parameters\":[" P("a", "f64") "," P("s", "string") "]}",
-         EXPORT("(param f64 i32) (result i32)", "i32.const 1"), QD_EUDF_PARAMS, "parameters[1].type",
-         "parameter 's': strings are not supported in the typed shape yet; use the row shape"},
+         EXPORT("(param f64 i32) (result i32)", "i32.const 1"), QD_EUDF_WASM, "function_name",
+         "(f64, i32, i32) -> a number in the typed shape, one argument per parameter (two for a string)"},
         {"{" NAMED ",\"abi\":\"typed\",\"parameters\":[" P("s", "string") "]}",
-         EXPORT("(param i64) (result i32)", "i32.const 1"), QD_EUDF_PARAMS, "parameters[0].type",
-         "strings are not supported in the typed shape yet"},
+         EXPORT("(param i64) (result i32)", "i32.const 1"), QD_EUDF_WASM, "function_name",
+         "the typed shape, one argument per parameter (two for a string), is (i32, i32) -> a number"},
+        {"{" NAMED ",\"abi\":\"typed\",\"parameters\":[" P("s", "string") "]}",
+         EXPORT("(param i32 i32) (result i32)", "i32.const 1"), QD_EUDF_WASM, "abi",
+         "the module exports no memory named 'memory'"},
         {"{" NAMED ",\"kind\":\"score\"}", EXPORT("(param i64) (result i32)", "i32.const 1"), QD_EUDF_WASM,
-         "function_name", "a score or transform in the row shape returns f64"},
+         "function_name", "a score in the row or the handle shape returns f64"},
         {"{" NAMED ",\"kind\":\"filter\"}", EXPORT("(result f64)", "f64.const 1"), QD_EUDF_WASM, "function_name",
          "a filter returns i32"},
         {"{" NAMED ",\"returns\":[{\"type\":\"f64\"}]}", EXPORT("(result i32)", "i32.const 1"), QD_EUDF_WASM, "returns",
-         "'filter' returns i32, which is not f64"},
+         "manifest field 'returns': a filter returns 'bool' (or 'i32'), not 'f64'"},
         {"{" NAMED ",\"limits\":{\"memory_bytes\":1000000000}}", EXPORT("(result i32)", "i32.const 1"), QD_EUDF_PARAMS,
          "limits.memory_bytes", "manifest field 'limits.memory_bytes': 1000000000, at most 268435456 is allowed here"},
         {"{" NAMED "}", "(module (import \"env\" \"fly\" (func)) (func (export \"filter\") (result i32) i32.const 1))",
