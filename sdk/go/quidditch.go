@@ -301,3 +301,82 @@ func Fail(message string) {
 	Log(Error, message)
 	panic(message)
 }
+
+// ---- what the engine lays into the module's memory --------------------------------------------------------------------
+
+// All memory is the runtime's, so it says where the engine may write: texts that are arguments (a parameter of type string in
+// Go), and the columns of the batch shape.
+var areas [][]byte
+
+//go:wasmexport quidditch_alloc
+func alloc(bytes int32) unsafe.Pointer {
+	area := make([]byte, bytes)
+	areas = append(areas, area) // an area is in use until the instance ends; they double, so there are few
+	return unsafe.Pointer(&area[0])
+}
+
+// Column is a block's values of one parameter, or its results. Asking for another type than the manifest's panics.
+type Column struct {
+	data, valid, kind, flags uint32 // addresses have 32 bits, Go's pointers 64
+}
+
+const (
+	kindInt32, kindInt64, kindFloat32, kindFloat64, kindString = 0, 1, 2, 3, 4
+	flagConstant                                               = 1
+)
+
+// Columns are those of n parameters, from the second argument of a function in the batch shape:
+//
+//	//go:wasmexport score
+//	func score(n int32, columns, out unsafe.Pointer) {
+//		price, result := quidditch.Columns(columns, 1)[0].Float64s(n), quidditch.Columns(out, 1)[0].Float64s(n)
+func Columns(at unsafe.Pointer, n int) []Column {
+	return unsafe.Slice((*Column)(at), n)
+}
+
+func values[T any](c *Column, kind uint32, n int32) []T {
+	if c.kind != kind {
+		panic("quidditch: a column of another type")
+	}
+	return unsafe.Slice((*T)(pointer(c.data)), n)
+}
+
+// An address that the engine gave. It lies in an area, which stays where it is.
+func pointer(address uint32) unsafe.Pointer {
+	at := uintptr(address)
+	return *(*unsafe.Pointer)(unsafe.Pointer(&at))
+}
+
+// Float64s are the rows as f64.
+func (c *Column) Float64s(n int32) []float64 { return values[float64](c, kindFloat64, n) }
+
+// Float32s are the rows as f32.
+func (c *Column) Float32s(n int32) []float32 { return values[float32](c, kindFloat32, n) }
+
+// Int64s are the rows as i64.
+func (c *Column) Int64s(n int32) []int64 { return values[int64](c, kindInt64, n) }
+
+// Int32s are the rows as i32; booleans, and the results of a filter, are 0 and 1.
+func (c *Column) Int32s(n int32) []int32 { return values[int32](c, kindInt32, n) }
+
+// Text is row i of strings, good until the call ends.
+func (c *Column) Text(i, n int32) string {
+	row := values[[2]uint32](c, kindString, n)[i]
+	if row[1] == 0 {
+		return ""
+	}
+	return unsafe.String((*byte)(pointer(row[0])), row[1])
+}
+
+// Valid has a byte per row, 0 where there is no value; nil: all have one. Of results it is never nil, and all 1 at first.
+func (c *Column) Valid(n int32) []byte {
+	if c.valid == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(pointer(c.valid)), n)
+}
+
+// Constant tells whether all rows are equal.
+func (c *Column) Constant() bool {
+	return c.flags&flagConstant != 0
+}

@@ -4,8 +4,10 @@
 package main
 
 import (
-	quidditch "quidditch-udf"
 	"strings"
+	"unsafe"
+
+	quidditch "quidditch-udf"
 )
 
 func count(values ...bool) (n float64) {
@@ -77,6 +79,20 @@ func f(ctx quidditch.Context) float64 {
 func panics(ctx quidditch.Context) float64 {
 	price, _ := ctx.Float64("price")
 	return []float64{0, 1.5}[int(price/1.5)]
+}
+
+// The batch shape: relevance times price, and no result where there is no price.
+//
+//go:wasmexport batch
+func batch(n int32, columns, out unsafe.Pointer) {
+	arguments, results := quidditch.Columns(columns, 2), quidditch.Columns(out, 1)
+	relevance, price, result := arguments[0].Float64s(n), arguments[1].Float64s(n), results[0].Float64s(n)
+	for i := range result {
+		result[i] = relevance[i] * price[i]
+	}
+	if valid := arguments[1].Valid(n); valid != nil {
+		copy(results[0].Valid(n), valid)
+	}
 }
 
 func main() {}
