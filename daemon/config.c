@@ -95,6 +95,13 @@ static const key KEYS[] = {
     BYTES_KEY("udf.stack_bytes", udf_stack_bytes, 512 * KIB, 64 * KIB, 4 * MIB, "Stack of one call."),
     COUNT_KEY("udf.max_instances", udf_max_instances, 1024, 1, 100000, "instances",
               "Instances of functions alive at once."),
+    BYTES_KEY("udf.code_bytes", udf_code_bytes, 512 * MIB, MIB, 64 * GIB,
+              "Native code of all loaded functions; past it those that nobody uses are let go, until they are used."),
+    BYTES_KEY("udf.cache_bytes", udf_cache_bytes, GIB, 0, 1024 * GIB,
+              "Native code kept on disk (data.dir/native), so that it is compiled once; 0: none."),
+    COUNT_KEY(
+        "udf.optimize_threads", udf_optimize_threads, 1, 0, 64, "threads",
+        "Threads that optimize functions while their first code serves; 0: they are optimized before they serve."),
     COUNT_KEY("stats.flush_interval_s", stats_flush_interval_s, 10, 1, 3600, "seconds",
               "How often the statistics of functions are stored; a crash loses what was counted since."),
     COUNT_KEY("quarantine.failures", quarantine_failures, 0, 0, 1000, "queries",

@@ -20,7 +20,8 @@ typedef struct qd_config {
     int64_t search_threads, search_queue, search_default_timeout_ms;
     int64_t write_threads, write_queue, admin_threads;
     int64_t refresh_interval_ms, writer_memory_bytes, max_indices, max_log_bytes;
-    int64_t udf_max_module_bytes, udf_max_functions, udf_memory_bytes, udf_call_ms, udf_stack_bytes, udf_max_instances;
+    int64_t udf_max_module_bytes, udf_max_functions, udf_memory_bytes, udf_call_ms, udf_stack_bytes, udf_max_instances,
+        udf_code_bytes, udf_cache_bytes, udf_optimize_threads;
     int64_t stats_flush_interval_s, quarantine_failures, quarantine_window_s, metrics_max_functions;
     int64_t audit_max_bytes;
     qd_log_level log_level;

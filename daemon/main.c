@@ -78,6 +78,10 @@ static qd_status open_database(qd_config *c, qd_database **out, qd_error *err)
     parts.registry.limits.call_ms = (uint32_t)c->udf_call_ms;
     parts.engine.max_stack_bytes = (size_t)c->udf_stack_bytes;
     parts.engine.max_live_instances = (uint32_t)c->udf_max_instances;
+    parts.engine.compile_threads = (uint32_t)c->udf_optimize_threads;
+    parts.engine.cache_bytes = (uint64_t)c->udf_cache_bytes;
+    parts.registry.max_code_bytes = (size_t)c->udf_code_bytes;
+    parts.registry.node_name = c->node_name;
     parts.stats.flush_interval_ms = c->stats_flush_interval_s * 1000;
     parts.quarantine.failures = (uint32_t)c->quarantine_failures;
     parts.quarantine.window_ms = c->quarantine_window_s * 1000;

@@ -56,6 +56,21 @@ static qd_status open_registry(qd_database *db, const qd_database_parts *parts, 
     return qd_registry_open(kv, db->engine, &registry, parts->node.log, parts->node.log_arg, &db->registry, err);
 }
 
+/* Behind the node, which makes the data directory and holds it alone. The registry lets idle code go at its own limit;
+ * the engine's lies a quarter above, so that it is met only by what is in use. */
+static qd_status open_engine(qd_database *db, const qd_database_parts *parts, qd_error *err)
+{
+    char cache_dir[4096];
+    qd_wasm_engine_options o = parts->engine;
+    o.max_code_bytes = parts->registry.max_code_bytes + parts->registry.max_code_bytes / 4;
+    o.log = parts->node.log;
+    o.log_arg = parts->node.log_arg;
+    if ((size_t)snprintf(cache_dir, sizeof cache_dir, "%s/native", parts->node.data_dir) >= sizeof cache_dir)
+        return qd_fail(err, QD_EINVAL, "the data directory's name is too long");
+    o.cache_dir = o.cache_bytes ? cache_dir : NULL;
+    return qd_wasm_engine_new(&o, &db->engine, err);
+}
+
 qd_status qd_database_open_parts(const qd_database_parts *parts, qd_database **out, qd_error *err)
 {
     qd_database *db = calloc(1, sizeof *db);
@@ -63,9 +78,9 @@ qd_status qd_database_open_parts(const qd_database_parts *parts, qd_database **o
         return qd_fail_nomem(err);
     qd_status st = qd_trust_open(parts->trust_policy, parts->trust_keys, &db->trust, err);
     if (st == QD_OK)
-        st = qd_wasm_engine_new(&parts->engine, &db->engine, err);
-    if (st == QD_OK)
         st = qd_node_open(&parts->node, &db->node, err);
+    if (st == QD_OK)
+        st = open_engine(db, parts, err);
     if (st == QD_OK)
         st = open_audit(db, parts, err);
     if (st == QD_OK)

@@ -35,8 +35,9 @@ typedef struct qd_database_parts {
     unsigned search_threads;               /* 0: no pool of the database's own */
 } qd_database_parts;
 
-/* qd_database_open in full. Order: trusted keys, engine, node (recovers the indices), audit log, statistics,
- * quarantine, registry. The registry gets those of the database, and all of them tell the node's log. */
+/* qd_database_open in full. Order: trusted keys, node (recovers the indices), engine (its cache
+ * of native code lies in the data directory), audit log, statistics, quarantine, registry. The registry gets those of
+ * the database, and all of them tell the node's log. */
 qd_status qd_database_open_parts(const qd_database_parts *parts, qd_database **out, qd_error *err);
 
 #endif
