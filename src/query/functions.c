@@ -1,31 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "query/functions.h"
 
-/* A use before this one that spells the same function has resolved it. */
-static qd_udf *resolved_before(const qd_uses *uses, const qd_use *use)
+/* Is its function also that of a use before this one? */
+static bool stands_before(const qd_uses *uses, const qd_use *use)
 {
     for (size_t i = 0; i < use->index; i++) {
         const qd_use *u = uses->items[i];
-        if (u->binding && qd_str_eq(u->name, use->name) && qd_str_eq(u->version, use->version))
-            return qd_binding_udf(u->binding);
+        if (u->binding && qd_binding_udf(u->binding) == qd_binding_udf(use->binding))
+            return true;
     }
-    return NULL;
+    return false;
 }
 
-static qd_status find(qd_run *run, const qd_use *use, qd_udf **out, qd_error *err)
+/* All functions at one moment of the registry, however they are asked for. *out: an array of the run's arena, each with
+ * a reference. */
+static qd_status find_all(qd_run *run, qd_udf_want **out, qd_error *err)
 {
-    qd_udf *u = resolved_before(&run->uses, use);
-    if (u) {
-        qd_udf_ref(u);
-        *out = u;
-        return QD_OK;
+    size_t failed = 0;
+    const qd_uses *uses = &run->uses;
+    qd_udf_want *wants = qd_arena_array(run->arena, uses->n + 1, sizeof *wants);
+    if (!wants)
+        return qd_fail_nomem(err);
+    if (uses->n > 0 && !run->rq->registry) {
+        qd_status st = qd_fail(err, QD_EUDF_NOTFOUND, "function '%.*s' is not registered: there is no registry",
+                               QD_STR_FMT(uses->items[0]->name));
+        return qd_run_place_error(run, uses->items[0]->at, st, err);
     }
-    if (!run->rq->registry)
-        return qd_fail(err, QD_EUDF_NOTFOUND, "function '%.*s' is not registered: there is no registry",
-                       QD_STR_FMT(use->name));
-    if (use->version.n)
-        return qd_registry_get(run->rq->registry, use->name, use->version, out, err);
-    return qd_registry_get_spec(run->rq->registry, use->name, out, err);
+    for (size_t i = 0; i < uses->n; i++)
+        wants[i] = (qd_udf_want){.name = uses->items[i]->name, .version = uses->items[i]->version};
+    qd_status st = uses->n > 0 ? qd_registry_get_many(run->rq->registry, wants, uses->n, &failed, err) : QD_OK;
+    if (st != QD_OK)
+        return qd_run_place_error(run, uses->items[failed]->at, st, err);
+    *out = wants;
+    return QD_OK;
 }
 
 /* Which kinds of function fit where. */
@@ -48,12 +55,9 @@ static qd_status check_kind(const qd_use *use, const qd_udf *u, qd_error *err)
     return QD_OK;
 }
 
-static qd_status resolve(qd_run *run, qd_use *use, qd_error *err)
+static qd_status bind(qd_run *run, qd_use *use, qd_udf *u, qd_error *err)
 {
-    qd_udf *u = NULL;
-    qd_status st = find(run, use, &u, err);
-    if (st == QD_OK)
-        st = check_kind(use, u, err);
+    qd_status st = check_kind(use, u, err);
     if (st == QD_OK)
         st = qd_quarantine_check(qd_registry_quarantine(run->rq->registry), u->label, err);
     if (st == QD_OK) {
@@ -72,19 +76,18 @@ static qd_status resolve(qd_run *run, qd_use *use, qd_error *err)
         use->is_constant = qd_binding_is_constant(use->binding);
         use->max_score = qd_binding_max_score(use->binding);
     }
-    if (u)
-        qd_udf_unref(u);
     return qd_run_place_error(run, use->at, st, err);
 }
 
 qd_status qd_functions_resolve(qd_run *run, qd_error *err)
 {
-    for (size_t i = 0; i < run->uses.n; i++) {
-        qd_status st = resolve(run, run->uses.items[i], err);
-        if (st != QD_OK)
-            return st;
-    }
-    return QD_OK;
+    qd_udf_want *wants = NULL;
+    qd_status st = find_all(run, &wants, err);
+    for (size_t i = 0; st == QD_OK && i < run->uses.n; i++)
+        st = bind(run, run->uses.items[i], wants[i].udf, err);
+    for (size_t i = 0; wants && i < run->uses.n; i++)
+        qd_udf_unref(wants[i].udf);
+    return st;
 }
 
 /* What a function made this query fail with, on whichever segment; NULL: nothing. */
@@ -105,7 +108,7 @@ void qd_functions_report(qd_run *run, qd_status status)
     for (size_t i = 0; q && i < run->uses.n; i++) {
         const qd_use *use = run->uses.items[i];
         /* Once per query, however often it stands there. */
-        if (!use->binding || resolved_before(&run->uses, use))
+        if (!use->binding || stands_before(&run->uses, use))
             continue;
         const qd_udf *u = qd_binding_udf(use->binding);
         const qd_error *why = qd_quarantine_is_failure(status) ? failure_of(run, u) : NULL;

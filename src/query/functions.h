@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Resolving the functions of a query: each name once, at the start, so that one query never mixes two versions. */
+ * Resolving the functions of a query: once, at the start, all at one moment of the registry, so that one query never
+ * mixes two versions. */
 #ifndef QD_QUERY_FUNCTIONS_H
 #define QD_QUERY_FUNCTIONS_H
 
