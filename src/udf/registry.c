@@ -295,7 +295,7 @@ static qd_status look_up(qd_registry *r, const qd_candidate *c, qd_udf_version *
 }
 
 /* Is the very same registered, and usable? Then *out is it. One that cannot be loaded any more may be registered
- * again, which mends it: c->is_again. */
+ * again, which mends it, and one without a valid signature with one: c->is_again. */
 static qd_status find_same(qd_registry *r, qd_candidate *c, qd_udf **out, bool *is_active, qd_error *err)
 {
     qd_udf_version *existing = NULL;
@@ -307,6 +307,10 @@ static qd_status find_same(qd_registry *r, qd_candidate *c, qd_udf **out, bool *
         c->is_again = existing->failure != NULL;
         pthread_rwlock_unlock(&r->table_lock);
         st = c->is_again ? QD_OK : err ? err->code : QD_EBUSY;
+    } else if (c->trust.state == QD_TRUST_VALID && existing->record.trust != QD_TRUST_VALID) {
+        /* Signed since: its entry gets the signature, which a stricter policy will ask for. */
+        qd_udf_unref(QD_TAKE(*out));
+        c->is_again = true;
     }
     qd_udf_version_unref(existing);
     return st;

@@ -22,7 +22,7 @@ typedef struct qd_candidate {
     qd_pins pins;
     qd_udf *deps[QD_WASM_MAX_DEPENDENCIES];
     bool has_deps; /* references in `deps`, one for each pin */
-    bool is_again; /* it is there, and cannot be loaded */
+    bool is_again; /* it is there, and cannot be loaded or was not signed */
     qd_udf *udf;
 } qd_candidate;
 
