@@ -133,6 +133,18 @@ static bool show(qd_registry *r, const qd_candidate *c, qd_udf_version *v)
     return is_active;
 }
 
+/* What is known about a version beside its entry. It goes before the entry does, and again before a new version of that
+ * name comes: a query that had begun before the deletion may have left something behind it. */
+static qd_status forget(qd_registry *r, qd_str name, qd_str version, qd_error *err)
+{
+    qd_status st = QD_OK;
+    if (r->options.stats)
+        st = qd_stats_keeper_remove(r->options.stats, name, version, err);
+    if (st == QD_OK && r->options.quarantine)
+        st = qd_quarantine_reinstate(r->options.quarantine, name, version, NULL, err);
+    return st;
+}
+
 qd_status qd_registry_keep(qd_registry *r, qd_candidate *c, bool *is_active, qd_error *err)
 {
     qd_buf record;
@@ -142,6 +154,8 @@ qd_status qd_registry_keep(qd_registry *r, qd_candidate *c, bool *is_active, qd_
     qd_status st = qd_pins_check(&c->pins, err);
     if (st == QD_OK)
         st = qd_registry_make_room(r, err);
+    if (st == QD_OK && !c->is_again)
+        st = forget(r, c->name, c->version, err);
     if (st == QD_OK)
         st = qd_registry_attach_stats(r, c->udf, err);
     if (st == QD_OK)
@@ -169,18 +183,6 @@ qd_status qd_registry_keep(qd_registry *r, qd_candidate *c, bool *is_active, qd_
 }
 
 /* ---- deleting ---- */
-
-/* What is known about a version beside its entry. It goes first: a later function of that name and version would come
- * into what is left of it. */
-static qd_status forget(qd_registry *r, const qd_udf_version *v, qd_error *err)
-{
-    qd_status st = QD_OK;
-    if (r->options.stats)
-        st = qd_stats_keeper_remove(r->options.stats, v->name, v->version, err);
-    if (st == QD_OK && r->options.quarantine)
-        st = qd_quarantine_reinstate(r->options.quarantine, v->name, v->version, NULL, err);
-    return st;
-}
 
 /* The alias after a version has gone: who was active before, else the latest of the rest. Without one that was active
  * before, the history says that the latest was made it. */
@@ -221,7 +223,7 @@ static qd_status remove_version(qd_registry *r, qd_udf_function *f, qd_udf_versi
     qd_udf_version *next = NULL;
     bool is_last = f->n_versions == 1;
     qd_str by = who ? who->by : QD_STR("");
-    qd_status st = forget(r, v, err);
+    qd_status st = forget(r, v->name, v->version, err);
     if (st == QD_OK)
         st = qd_registry_store_settled_history(r, v->name, f, &s, err);
     if (st == QD_OK) {

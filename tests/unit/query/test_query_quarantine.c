@@ -3,6 +3,7 @@
  * What queries tell the quarantine of their functions, and what it tells them. */
 #include <stdio.h>
 
+#include "base/error.h"
 #include "base/pool.h"
 #include "fixture.h"
 
@@ -220,6 +221,12 @@ static void test_removed_and_registered_again__starts_without(void **state)
     expect(QUERY(USE("breaks", "2")), QD_EUDF_FAILED);
     expect(QUERY(USE("breaks", "99")), QD_EUDF_QUARANTINED);
     assert_status_ok(qd_registry_remove(f.registry, QD_STR("breaks"), QD_STR("1.0.0"), NULL, NULL, &err), &err);
+    /* Queries that had begun before. */
+    for (int i = 0; i < FAILURES; i++) {
+        qd_fail(&err, QD_EUDF_FAILED, "trap");
+        qd_quarantine_failed(quarantine, "breaks@1.0.0", &err);
+    }
+    assert_true(qd_quarantine_is_on(quarantine, "breaks@1.0.0"));
     fixture_function(&f, FILTER("breaks"), BREAKS);
     expect(QUERY(USE("breaks", "99")), QD_OK);
 }
