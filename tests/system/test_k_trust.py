@@ -322,6 +322,45 @@ def wait_for_refusals(api, action, n):
             return entries
 
 
+def test_audit__every_change__is_there_with_who_and_what(make_daemon):
+    d = make_daemon()
+    api, url = d.api, url_of(d)
+    one = api.ok("POST", "/api/v1/udfs", registration(manifest(version="1.0.0")))
+    api.ok("POST", "/api/v1/udfs", registration(manifest(version="2.0.0")))
+    api.ok("POST", "/api/v1/udfs/below/activate", {"version": "1.0.0"})
+    api.ok("POST", "/api/v1/udfs/below/rollback", {})
+    api.ok("POST", "/api/v1/udfs", registration(manifest("größe".replace("ö", "o").replace("ß", "ss"))))
+    api.ok("DELETE", "/api/v1/udfs/below/1.0.0")
+    answer = audit(api)
+    entries = answer["entries"]
+    assert [(e["action"], e["name"], e["version"]) for e in reversed(entries)] == [
+        ("register", "below", "1.0.0"), ("register", "below", "2.0.0"), ("activate", "below", "1.0.0"),
+        ("rollback", "below", "2.0.0"), ("register", "grosse", "1.0.0"), ("delete", "below", "1.0.0")]
+    assert answer["total"] == 6 and {e["outcome"] for e in entries} == {"ok"}
+    assert {e["actor"] for e in entries} == {"anonymous"} and {e["remote"] for e in entries} == {"127.0.0.1"}
+    assert entries[-1]["hash"] == one["hash"] == hashlib.sha256(MODULE).hexdigest()
+    check_chain(entries)
+
+    assert audit(api, udf="below")["total"] == 5
+    assert audit(api, udf="below@1.0.0")["total"] == 3
+    assert audit(api, action="register")["total"] == 3
+    assert audit(api, action="register", udf="grosse", actor="anonymous")["total"] == 1
+    assert audit(api, actor="nobody")["total"] == 0
+    third = entries[3]["at"]
+    assert audit(api, since=third)["total"] + audit(api, until=third)["total"] >= 7
+    assert audit(api, since="2999-01-01")["total"] == 0
+    pages = [audit(api, size=4, page=p)["entries"] for p in (1, 2, 3)]
+    assert [len(p) for p in pages] == [4, 2, 0] and pages[0] + pages[1] == entries
+    assert "expected one of register" in api.call("GET", "/api/v1/audit?action=fly").text
+    assert api.call("GET", "/api/v1/audit?size=1001").status == 400
+
+    shown = run(url, "audit", "--udf", "below", "--size", "2").out
+    for text in ("delete", "below@1.0.0", "anonymous 127.0.0.1", "2 of 5 entries"):
+        assert text in shown
+    assert json.loads(run(url, "audit", "--json", "--size", "1000").out) == audit(api)
+    assert "intact: 6 entries, 1 to 6, head " + entries[0]["digest"] in run(url, "audit", "--verify").out
+
+
 def test_audit__a_flood_of_refusals__is_a_few_entries_and_all_are_counted(make_daemon):
     d = make_daemon()
     n = 400
@@ -379,3 +418,17 @@ def test_audit__a_byte_changed_on_disk__is_found(make_daemon):
     assert "DAMAGED" in run(url_of(d), "audit").out
     api.ok("POST", "/api/v1/udfs", registration(manifest("fourth")))  # the log goes on
     assert audit(api)["total"] == 4
+
+
+def test_audit__more_than_fits__keeps_the_newest_in_one_chain(make_daemon):
+    d = make_daemon({"audit.max_bytes": "64kb"})
+    d.api.ok("POST", "/api/v1/udfs", registration(manifest(version="1.0.0")))
+    d.api.ok("POST", "/api/v1/udfs", registration(manifest(version="2.0.0")))
+    for i in range(260):
+        d.api.ok("POST", "/api/v1/udfs/below/activate", {"version": "%d.0.0" % (i % 2 + 1)})
+    report = d.api.ok("GET", "/api/v1/audit/_verify")
+    assert report["intact"] and report["first_seq"] > 1 and report["last_seq"] == 262
+    entries = audit(d.api)["entries"]
+    assert len(entries) == report["entries"] and entries[0]["seq"] == 262 and report["head"] == entries[0]["digest"]
+    for entry, before in zip(entries, entries[1:]):
+        assert entry["prev"] == before["digest"] and entry["digest"] == digest_of(entry)
