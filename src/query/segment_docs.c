@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "query/segment_docs.h"
+#include "query/segment_docs_impl.h"
 
 #include <stdlib.h>
 
-#include "index/column.h"
 #include "query/source_path.h"
 #include "wasm/program.h"
 
@@ -12,44 +11,6 @@
 #define MAX_TEXT_BYTES   ((size_t)256 << 20) /* of strings in a block */
 #define TEXT_RENEW_BYTES ((size_t)1 << 20)   /* strings of a column are remembered across blocks up to this */
 #define DICT_ENTRIES     256
-
-typedef enum slot_kind { SLOT_NUMBER, SLOT_BOOL, SLOT_STRING, SLOT_SOURCE, SLOT_MISSING } slot_kind;
-
-typedef struct dict_entry {
-    uint64_t ord_plus_1; /* 0: empty */
-    qd_str text;
-} dict_entry;
-
-typedef struct slot {
-    char *path;
-    slot_kind kind;
-    bool is_float, is_open;
-    uint32_t field_id;
-    qd_column *column; /* NULL: no document of the segment has a value */
-    /* Of a string column: the view's ordinals, and all its strings, or else those seen lately. */
-    uint64_t *ords, view;
-    uint8_t *ord_valid;
-    qd_strings strings; /* n 0: not in memory */
-    dict_entry *dict;
-} slot;
-
-struct qd_segment_docs {
-    qd_doc_source source;
-    const qd_searcher *searcher;
-    uint32_t segment;
-    slot *slots;
-    int n_slots, cap_slots;
-    const uint32_t *block, *docs; /* the block's documents, the view's */
-    size_t block_n, n;
-    uint64_t view; /* counts views */
-    qd_arena *text;
-    /* Stored documents of this block: kept[k - 1] where kept_at[index in block] is k. */
-    qd_stored *kept, loose;
-    uint16_t *kept_at;
-    size_t n_kept, kept_bytes;
-    qd_status status;
-    qd_error err;
-};
 
 static bool fail(qd_segment_docs *d, qd_status status, const qd_error *err)
 {
@@ -160,7 +121,7 @@ static int resolve(void *arg, qd_str path)
     return d->n_slots++;
 }
 
-static bool open_column(qd_segment_docs *d, slot *s)
+bool qd_segment_open_column(qd_segment_docs *d, slot *s)
 {
     if (s->is_open)
         return s->column != NULL;
@@ -172,7 +133,7 @@ static bool open_column(qd_segment_docs *d, slot *s)
     return s->column != NULL;
 }
 
-static slot *slot_at(qd_segment_docs *d, int i)
+slot *qd_segment_slot(qd_segment_docs *d, int i)
 {
     return i >= 0 && i < d->n_slots ? &d->slots[i] : NULL;
 }
@@ -191,12 +152,12 @@ static bool all_missing(const qd_segment_docs *d, void *out, uint8_t *valid, boo
 static bool block_f64(void *arg, int i, double *out, uint8_t *valid, bool *all_valid)
 {
     qd_segment_docs *d = arg;
-    slot *s = slot_at(d, i);
+    slot *s = qd_segment_slot(d, i);
     if (!s || s->kind == SLOT_MISSING)
         return all_missing(d, out, valid, all_valid);
     if (s->kind != SLOT_NUMBER)
         return false;
-    if (!open_column(d, s))
+    if (!qd_segment_open_column(d, s))
         return all_missing(d, out, valid, all_valid);
     return qd_column_f64(s->column, d->n, d->docs, out, valid, all_valid);
 }
@@ -204,12 +165,12 @@ static bool block_f64(void *arg, int i, double *out, uint8_t *valid, bool *all_v
 static bool block_i64(void *arg, int i, int64_t *out, uint8_t *valid, bool *all_valid)
 {
     qd_segment_docs *d = arg;
-    slot *s = slot_at(d, i);
+    slot *s = qd_segment_slot(d, i);
     if (!s || s->kind == SLOT_MISSING)
         return all_missing(d, out, valid, all_valid);
     if (s->kind != SLOT_NUMBER && s->kind != SLOT_BOOL)
         return false;
-    if (!open_column(d, s))
+    if (!qd_segment_open_column(d, s))
         return all_missing(d, out, valid, all_valid);
     return qd_column_i64(s->column, d->n, d->docs, out, valid, all_valid);
 }
@@ -240,7 +201,7 @@ static bool bool_value(const slot *s, uint32_t doc, qd_value *out)
 }
 
 /* The view's ordinals in one go, when its first string is asked for. */
-static bool read_ords(qd_segment_docs *d, slot *s)
+bool qd_segment_read_ords(qd_segment_docs *d, slot *s)
 {
     if (s->view == d->view)
         return true;
@@ -281,15 +242,17 @@ static bool remembered_string(qd_segment_docs *d, slot *s, uint64_t ord, qd_valu
     return true;
 }
 
-static bool string_value(qd_segment_docs *d, slot *s, uint32_t row, qd_value *out)
+bool qd_segment_string_of(qd_segment_docs *d, slot *s, uint64_t ord, qd_value *out)
 {
-    if (!read_ords(d, s) || !s->ord_valid[row])
-        return false;
-    uint64_t ord = s->ords[row];
     if (ord >= s->strings.n)
         return remembered_string(d, s, ord, out);
     *out = (qd_value){QD_STRING, {.s = qd_strings_at(&s->strings, ord)}};
     return true;
+}
+
+static bool string_value(qd_segment_docs *d, slot *s, uint32_t row, qd_value *out)
+{
+    return qd_segment_read_ords(d, s) && s->ord_valid[row] && qd_segment_string_of(d, s, s->ords[row], out);
 }
 
 /* ---- stored documents ---- */
@@ -308,7 +271,7 @@ static size_t index_in_block(const qd_segment_docs *d, uint32_t doc)
 }
 
 /* *is_loose: valid only until the next one is read. */
-static const qd_stored *stored(qd_segment_docs *d, uint32_t row, bool *is_loose)
+const qd_stored *qd_segment_stored(qd_segment_docs *d, uint32_t row, bool *is_loose)
 {
     size_t at = index_in_block(d, d->docs[row]);
     if (!d->kept) {
@@ -343,7 +306,7 @@ static const qd_stored *stored(qd_segment_docs *d, uint32_t row, bool *is_loose)
     return &d->kept[d->n_kept - 1];
 }
 
-static bool keep_text(qd_segment_docs *d, bool is_loose, qd_str *s)
+bool qd_segment_keep_text(qd_segment_docs *d, bool is_loose, qd_str *s)
 {
     if (!is_loose)
         return true;
@@ -355,21 +318,21 @@ static bool source_value(qd_segment_docs *d, const slot *s, uint32_t row, qd_val
 {
     bool is_loose;
     qd_str token;
-    const qd_stored *doc = stored(d, row, &is_loose);
+    const qd_stored *doc = qd_segment_stored(d, row, &is_loose);
     if (!doc || !qd_source_find(doc->source, qd_str_of(s->path), &token) || !qd_scan_scalar(token, d->text, out))
         return false;
-    return out->type != QD_STRING || keep_text(d, is_loose, &out->as.s);
+    return out->type != QD_STRING || qd_segment_keep_text(d, is_loose, &out->as.s);
 }
 
 static bool value(void *arg, int i, uint32_t row, qd_value *out)
 {
     qd_segment_docs *d = arg;
-    slot *s = slot_at(d, i);
+    slot *s = qd_segment_slot(d, i);
     if (!s || row >= d->n || s->kind == SLOT_MISSING)
         return false;
     if (s->kind == SLOT_SOURCE)
         return source_value(d, s, row, out);
-    if (!open_column(d, s))
+    if (!qd_segment_open_column(d, s))
         return false;
     if (s->kind == SLOT_STRING)
         return string_value(d, s, row, out);
@@ -380,11 +343,11 @@ static bool id(void *arg, uint32_t row, qd_str *out)
 {
     qd_segment_docs *d = arg;
     bool is_loose;
-    const qd_stored *doc = row < d->n ? stored(d, row, &is_loose) : NULL;
+    const qd_stored *doc = row < d->n ? qd_segment_stored(d, row, &is_loose) : NULL;
     if (!doc)
         return false;
     *out = doc->id;
-    return keep_text(d, is_loose, out);
+    return qd_segment_keep_text(d, is_loose, out);
 }
 
 /* ---- the life of it ---- */
@@ -394,7 +357,7 @@ qd_segment_docs *qd_segment_docs_open(const qd_searcher *s, uint32_t segment)
     qd_segment_docs *d = calloc(1, sizeof *d);
     if (!d)
         return NULL;
-    d->source = (qd_doc_source){d, resolve, block_f64, block_i64, value, id};
+    d->source = (qd_doc_source){d, resolve, block_f64, block_i64, value, id, qd_segment_count, qd_segment_value_at};
     d->searcher = s;
     d->segment = segment;
     d->text = qd_arena_new(MAX_TEXT_BYTES);

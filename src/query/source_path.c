@@ -84,9 +84,76 @@ static bool find(qd_str value, qd_str rest, unsigned depth, qd_str *token)
     return value.p[0] != 'n';
 }
 
-bool qd_source_find(qd_str source, qd_str path, qd_str *token)
+/* ---- all values ---- */
+
+typedef struct walk {
+    uint32_t wanted, seen;
+    qd_str *token; /* may be NULL */
+} walk;
+
+static void walk_value(walk *w, qd_str value, qd_str rest, unsigned depth);
+
+static void walk_array(walk *w, qd_str array, qd_str rest, unsigned depth)
+{
+    qd_scan scan;
+    qd_scan_item item = {0};
+    bool has_index = rest.n && rest.p[0] == '[';
+    size_t index = 0;
+    if (!qd_scan_enter(array, &scan) || (has_index && !split_index(rest, &index, &rest)))
+        return;
+    while (qd_scan_next(&scan, &item) && (!has_index || item.index <= index))
+        if (!has_index || item.index == index)
+            walk_value(w, item.value, rest, depth + 1);
+}
+
+static void walk_object(walk *w, qd_str object, qd_str rest, unsigned depth)
+{
+    for (size_t i = 1; i <= rest.n; i++) {
+        qd_scan scan;
+        qd_scan_item item = {0};
+        bool has_dot = i < rest.n && rest.p[i] == '.';
+        if (!is_boundary(rest, i) || !qd_scan_enter(object, &scan))
+            continue;
+        while (qd_scan_next(&scan, &item))
+            if (qd_scan_key_is(item.raw_key, (qd_str){rest.p, i}))
+                walk_value(w, item.value, (qd_str){rest.p + i + has_dot, rest.n - i - has_dot}, depth + 1);
+    }
+}
+
+static void walk_value(walk *w, qd_str value, qd_str rest, unsigned depth)
+{
+    if (depth > MAX_DEPTH || value.n == 0)
+        return;
+    if (qd_scan_is_array(value)) {
+        walk_array(w, value, rest, depth);
+    } else if (qd_scan_is_object(value)) {
+        walk_object(w, value, rest, depth);
+    } else if (value.p[0] != 'n' && (rest.n == 0 || qd_str_is(rest, "[0]"))) {
+        if (w->seen == w->wanted && w->token)
+            *w->token = value;
+        w->seen++;
+    }
+}
+
+/* ---- from the whole document ---- */
+
+static qd_str skip_space(qd_str source)
 {
     while (source.n && (source.p[0] == ' ' || source.p[0] == '\n' || source.p[0] == '\t' || source.p[0] == '\r'))
         source = (qd_str){source.p + 1, source.n - 1};
+    return source;
+}
+
+uint32_t qd_source_values(qd_str source, qd_str path, uint32_t at, qd_str *token)
+{
+    walk w = {.wanted = at, .token = token};
+    if (path.n > 0 && path.n <= QD_MAX_PATH)
+        walk_value(&w, skip_space(source), path, 0);
+    return w.seen;
+}
+
+bool qd_source_find(qd_str source, qd_str path, qd_str *token)
+{
+    source = skip_space(source);
     return path.n > 0 && path.n <= QD_MAX_PATH && find(source, path, 0, token);
 }

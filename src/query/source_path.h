@@ -12,5 +12,8 @@
 
 /* The value's text (a scalar, never null). False: missing. */
 bool qd_source_find(qd_str source, qd_str path, qd_str *token);
+/* How many values there are, an array without an index standing for all of its elements, and the text of the one at
+ * place `at`, from 0; `token` may be NULL, and is left alone when there is none. */
+uint32_t qd_source_values(qd_str source, qd_str path, uint32_t at, qd_str *token);
 
 #endif

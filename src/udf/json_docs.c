@@ -6,7 +6,10 @@
 
 void qd_json_docs_init(qd_json_docs *d, const json_t *const *docs, size_t n, qd_str id)
 {
-    *d = (qd_json_docs){.docs = docs, .n = n, .id = id};
+    d->docs = docs;
+    d->n = n;
+    d->id = id;
+    d->n_paths = 0;
 }
 
 void qd_json_docs_deinit(qd_json_docs *d)
@@ -46,6 +49,20 @@ static bool value(void *arg, int slot, uint32_t row, qd_value *out)
     return row < d->n && qd_json_to_value(qd_json_path_get(d->docs[row], qd_str_of(d->paths[slot])), out);
 }
 
+static uint32_t count(void *arg, int slot, uint32_t row)
+{
+    const qd_json_docs *d = arg;
+    return row < d->n ? qd_json_path_values(d->docs[row], qd_str_of(d->paths[slot]), 0, NULL) : 0;
+}
+
+static bool value_at(void *arg, int slot, uint32_t row, uint32_t at, qd_value *out)
+{
+    const qd_json_docs *d = arg;
+    const json_t *found;
+    return row < d->n && qd_json_path_values(d->docs[row], qd_str_of(d->paths[slot]), at, &found) > at &&
+           qd_json_to_value(found, out);
+}
+
 static bool id(void *arg, uint32_t row, qd_str *out)
 {
     qd_json_docs *d = arg;
@@ -53,13 +70,21 @@ static bool id(void *arg, uint32_t row, qd_str *out)
         *out = d->id;
         return true;
     }
-    int n = snprintf(d->id_text, sizeof d->id_text, "%u", row);
-    *out = (qd_str){d->id_text, (size_t)n};
+    if (row >= d->n)
+        return false;
+    int n = snprintf(d->id_texts[row], sizeof d->id_texts[row], "%u", row);
+    *out = (qd_str){d->id_texts[row], (size_t)n};
     return true;
 }
 
 qd_doc_source qd_json_docs_source(qd_json_docs *d)
 {
-    return (qd_doc_source){
-        .arg = d, .resolve = resolve, .block_f64 = no_block_f64, .block_i64 = no_block_i64, .value = value, .id = id};
+    return (qd_doc_source){.arg = d,
+                           .resolve = resolve,
+                           .block_f64 = no_block_f64,
+                           .block_i64 = no_block_i64,
+                           .value = value,
+                           .id = id,
+                           .count = count,
+                           .value_at = value_at};
 }

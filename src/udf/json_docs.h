@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A doc_source over plain JSON documents, one block of them: what the test call runs on. There are no columns, every
- * value is looked up by path. */
+ * A doc_source over plain JSON documents, one block of them (at most QD_BLOCK_DOCS): what the test call runs on. There
+ * are no columns, every value is looked up by path. */
 #ifndef QD_UDF_JSON_DOCS_H
 #define QD_UDF_JSON_DOCS_H
 
 #include <jansson.h>
 
 #include "udf/json_path.h"
-#include "wasm/doc_source.h"
+#include "wasm/program.h"
 
 #define QD_JSON_DOCS_MAX_PATHS 256
 
@@ -18,7 +18,7 @@ typedef struct qd_json_docs {
     qd_str id; /* of the first document when given; else a document's id is its position */
     char *paths[QD_JSON_DOCS_MAX_PATHS];
     int n_paths;
-    char id_text[24];
+    char id_texts[QD_BLOCK_DOCS][8]; /* ids are views until the block ends */
 } qd_json_docs;
 
 void qd_json_docs_init(qd_json_docs *d, const json_t *const *docs, size_t n, qd_str id);

@@ -36,7 +36,8 @@ static bool take_index(qd_str *path, const json_t **v)
     if (!end || !qd_str_to_i64((qd_str){path->p + 1, (size_t)(end - path->p) - 1}, &index) || index < 0)
         return false;
     *path = (qd_str){end + 1, path->n - (size_t)(end + 1 - path->p)};
-    *v = json_array_get(*v, (size_t)index);
+    if (json_is_array(*v) || json_is_object(*v) || index > 0) /* a single value is the first of one */
+        *v = json_array_get(*v, (size_t)index);
     return *v != NULL;
 }
 
@@ -72,6 +73,46 @@ const json_t *qd_json_path_get(const json_t *root, qd_str path)
         path = (qd_str){path.p + end, path.n - end};
     }
     return first_value(v);
+}
+
+typedef struct walk {
+    uint32_t wanted, seen;
+    const json_t **out; /* may be NULL */
+} walk;
+
+/* Bounded: documents have a maximal depth. */
+static void walk_values(walk *w, const json_t *v, qd_str path)
+{
+    bool has_index = path.n > 0 && path.p[0] == '[';
+    if (json_is_array(v) && has_index) {
+        if (take_index(&path, &v))
+            walk_values(w, v, path);
+    } else if (json_is_array(v)) {
+        for (size_t i = 0; i < json_array_size(v); i++)
+            walk_values(w, json_array_get(v, i), path);
+    } else if (json_is_object(v)) {
+        if (path.n > 0 && path.p[0] == '.')
+            path = (qd_str){path.p + 1, path.n - 1};
+        for (size_t end = name_end(path, 0); path.n > 0; end = name_end(path, end + 1)) {
+            const json_t *member = get_member(v, (qd_str){path.p, end});
+            if (member)
+                walk_values(w, member, (qd_str){path.p + end, path.n - end});
+            if (end >= path.n)
+                return;
+        }
+    } else if (v && !json_is_null(v) && (path.n == 0 || qd_str_is(path, "[0]"))) {
+        if (w->seen == w->wanted && w->out)
+            *w->out = v;
+        w->seen++;
+    }
+}
+
+uint32_t qd_json_path_values(const json_t *root, qd_str path, uint32_t at, const json_t **out)
+{
+    walk w = {.wanted = at, .out = out};
+    if (path.n > 0)
+        walk_values(&w, root, path);
+    return w.seen;
 }
 
 bool qd_json_to_value(const json_t *v, qd_value *out)

@@ -14,6 +14,10 @@
  */
 const json_t *qd_json_path_get(const json_t *root, qd_str path);
 
+/* How many values are at a path, an array without an index standing for all of its elements; *out (may be NULL): the
+ * one at place `at`, from 0, left alone when there is none. */
+uint32_t qd_json_path_values(const json_t *root, qd_str path, uint32_t at, const json_t **out);
+
 /* A scalar as a value (strings are views into `v`); false when it is an object, an array, null or NULL. */
 bool qd_json_to_value(const json_t *v, qd_value *out);
 

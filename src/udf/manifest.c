@@ -39,11 +39,6 @@ static qd_status fail_value(const parser *p, const json_t *v, const char *expect
                          expected, got);
 }
 
-static qd_status fail_unsupported(const parser *p, const char *text)
-{
-    return qd_fail_field(p->err, QD_EUDF_PARAMS, p->f->name, "manifest field '%s': %s", p->f->name, text);
-}
-
 static qd_str text_of(const json_t *v)
 {
     return (qd_str){json_string_value(v), json_string_length(v)};

@@ -126,9 +126,47 @@ static void test_locate__member_and_element__line_and_column(void **state)
     assert_int_equal(column, 1);
 }
 
+static void test_source_values__paths__count_and_give_all(void **state)
+{
+    (void)state;
+    static const char DOC[] =
+        " {\"price\":9.5,\"sites\":[{\"city\":\"Bern\"},{\"city\":\"Rome\"}],\"tags\":[null,\"a\",\"b\"],"
+        "\"grid\":[[1,2],[3,4]],\"user.tier\":\"gold\",\"none\":null,\"a\":{\"b.c\":{\"d\":true}}}";
+    static const struct {
+        const char *path;
+        uint32_t n;
+        const char *last;
+    } CASES[] = {
+        {"price", 1, "9.5"},
+        {"sites.city", 2, "\"Rome\""},
+        {"sites[0].city", 1, "\"Bern\""},
+        {"tags", 2, "\"b\""},
+        {"tags[2]", 1, "\"b\""},
+        {"tags[0]", 0, NULL},
+        {"grid", 4, "4"},
+        {"grid[0]", 2, "2"},
+        {"a.b.c.d", 1, "true"},
+        {"user.tier", 1, "\"gold\""},
+        {"none", 0, NULL},
+        {"sites", 0, NULL},
+        {"nothing", 0, NULL},
+        {"price[0]", 1, "9.5"},
+        {"", 0, NULL},
+        {".", 0, NULL},
+        {"tags[", 0, NULL},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        qd_str token = {0};
+        uint32_t n = qd_source_values(qd_str_of(DOC), qd_str_of(CASES[i].path), CASES[i].n - 1, &token);
+        if (n != CASES[i].n || (CASES[i].last ? !qd_str_is(token, CASES[i].last) : token.p != NULL))
+            fail_msg("'%s': %u values, the last %.*s", CASES[i].path, n, QD_STR_FMT(token));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_source_values__paths__count_and_give_all),
         cmocka_unit_test(test_source_find__paths_of_all_shapes__gives_the_value),
         cmocka_unit_test(test_source_find__nothing_there__is_missing),
         cmocka_unit_test(test_scan__every_prefix_of_a_text__stays_inside_it),

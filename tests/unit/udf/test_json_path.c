@@ -37,7 +37,9 @@ static void test_get__paths__find_what_is_there(void **state)
         {"vendor", "{"},
         {"vendor.nothing", NULL},
         {"price.more", NULL},
-        {"price[0]", NULL},
+        {"price[0]", "9.5"},
+        {"price[1]", NULL},
+        {"vendor[0]", NULL},
         {".", NULL},
         {"vendor.", NULL},
         {"vendor..name", NULL},
@@ -73,10 +75,50 @@ static void test_to_value__types__are_kept(void **state)
     json_decref(doc);
 }
 
+static void test_values__paths__count_and_give_all(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        uint32_t n;
+        const char *last;
+    } CASES[] = {
+        {"price", 1, "9.5"},
+        {"vendor.sites.city", 2, "\"Rome\""},
+        {"vendor.sites[0].city", 1, "\"Bern\""},
+        {"tags", 2, "\"b\""},
+        {"tags[2]", 1, "\"b\""},
+        {"tags[0]", 0, NULL},
+        {"grid", 4, "4"},
+        {"grid[0]", 2, "2"},
+        {"a.b.c.d", 1, "true"},
+        {"user.tier", 1, "\"gold\""},
+        {"none", 0, NULL},
+        {"empty", 0, NULL},
+        {"vendor", 0, NULL},
+        {"nothing", 0, NULL},
+        {"price[0]", 1, "9.5"},
+        {"", 0, NULL},
+        {".", 0, NULL},
+        {"tags[", 0, NULL},
+    };
+    json_t *doc = json_loads(DOC, 0, NULL);
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        const json_t *found = NULL;
+        uint32_t n = qd_json_path_values(doc, qd_str_of(CASES[i].path), CASES[i].n - 1, &found);
+        char *text = found ? json_dumps(found, JSON_ENCODE_ANY) : NULL;
+        if (n != CASES[i].n || (CASES[i].last ? !text || strcmp(text, CASES[i].last) != 0 : found != NULL))
+            fail_msg("'%s': %u values, the last %s", CASES[i].path, n, text ? text : "none");
+        free(text);
+    }
+    json_decref(doc);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_get__paths__find_what_is_there),
+        cmocka_unit_test(test_values__paths__count_and_give_all),
         cmocka_unit_test(test_to_value__types__are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
