@@ -47,6 +47,7 @@ static const struct {
 };
 
 #define MATCH             "{\"match\":{\"body\":\"w2 w3\"}}"
+#define WORD              "{\"match\":{\"body\":\"w2\"}}"
 #define F(name)           "{\"wasm_udf\":{\"name\":\"" name "\"}}"
 #define EXACT             "\"track_total_hits\":true,"
 #define SCORE(fn)         "\"script_score\":{\"script\":{\"lang\":\"wasm\",\"source\":\"" fn "\"}}"
@@ -74,6 +75,10 @@ static const struct {
     {"match + scorer", "{" EXACT "\"query\":" SCORED(MATCH, "scorer") "}"},
     {"match + scorer without score", "{" EXACT "\"query\":" SCORED(MATCH, "scorer_alone") "}"},
     {"match_all + scorer", "{" EXACT "\"query\":" SCORED("{\"match_all\":{}}", "scorer_alone") "}"},
+    {"word, default total", "{\"query\":" WORD "}"},
+    {"word + filter, default total", "{\"query\":{\"bool\":{\"must\":" WORD ",\"filter\":" F("cheap_filter") "}}}"},
+    {"word * bounded, default total", "{\"query\":{\"function_score\":{\"query\":" WORD "," SCORE("bounded") "}}}"},
+    {"match + filter, default total", "{\"query\":{\"bool\":{\"must\":" MATCH ",\"filter\":" F("cheap_filter") "}}}"},
     {"match_all + bounded, default total", "{\"query\":" SCORED("{\"match_all\":{}}", "bounded") "}"},
     {"match_all + bounded, no total",
      "{\"track_total_hits\":false,\"query\":" SCORED("{\"match_all\":{}}", "bounded") "}"},
