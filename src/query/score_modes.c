@@ -200,10 +200,10 @@ static void combine_rows(qd_boost_mode mode, size_t n, const float *query, const
 
 static bool check_scores(qd_block_state *s, const qd_rows *r, const float *scores)
 {
-    bool are_good = true;
+    int n_bad = 0;
     for (uint32_t i = 0; i < r->n; i++)
-        are_good &= scores[i] >= 0 && scores[i] <= FLT_MAX;
-    for (uint32_t i = 0; !are_good && i < r->n; i++)
+        n_bad += !(scores[i] >= 0) | !(scores[i] <= FLT_MAX);
+    for (uint32_t i = 0; n_bad > 0 && i < r->n; i++)
         if (!(scores[i] >= 0 && scores[i] <= FLT_MAX))
             return qd_fail_score(s, NULL, r, i, (double)scores[i]);
     return true;
@@ -241,6 +241,8 @@ static bool make_plain_factors(qd_block_state *s, const qd_expr *e, const qd_row
     uint8_t *valid = qd_scratch(s, 1);
     if (!qd_run_use(s, given->use, r, out, valid))
         return false;
+    if (weight == 1 && !memchr(valid, 0, r->n))
+        return true;
     for (uint32_t i = 0; i < r->n; i++)
         out[i] = valid[i] ? out[i] * weight : 1;
     return true;
