@@ -158,7 +158,8 @@ def test_require__whatever_was_changed__is_refused_and_recorded(make_daemon, key
     assert {e["outcome"] for e in entries} == {"denied"} and any(did_not in e["detail"] for e in entries)
     d.api.ok("POST", "/api/v1/udfs", registration(manifest(), one))
     d.api.ok("POST", "/api/v1/udfs", registration(manifest(version="2.0.0"), two))
-    assert d.api.post("/api/v1/udfs", registration(manifest(version="1.0.0"), None, middle)).status == 409  # other bytes
+    other_bytes = registration(manifest(version="1.0.0"), None, middle)
+    assert d.api.post("/api/v1/udfs", other_bytes).status == 409
 
 
 def test_require__a_signature_of_openssl__is_as_good(make_daemon, tmp_path, project):
@@ -259,6 +260,36 @@ def test_warn__signing_what_is_there__makes_ready_for_require(make_daemon, keys,
     assert answer.status == 403 and answer.error["code"] == "SIGNATURE_INVALID", answer
 
 
+def test_native_code__unsigned_or_by_a_stranger__is_refused_under_every_policy(make_daemon, keys, project, tmp_path):
+    private, public = keys("release")
+    stranger, _ = keys("stranger")
+    directory, native, signature = project(), tmp_path / "f.cwasm", tmp_path / "f.sig"
+    native.write_bytes(b"no machine code at all")
+    for policy in ("off", "warn"):
+        d = make_daemon({"trust.policy": policy, "trust.keys": public})
+        deploy = ("udf", "deploy", directory, "--native", native)
+        assert "ahead-of-time code must be signed" in run(url_of(d), *deploy, status=SIGNATURE_INVALID).err
+        for key, why in ((stranger, "is not among the trusted ones"), (private, None)):
+            run("", "udf", "sign", "--key", key, "--native", native, "--out", signature, directory)
+            if why:
+                assert why in run(url_of(d), *deploy, "--native-signature", signature, status=SIGNATURE_INVALID).err
+        checked = ("udf", "verify", "--key", public, "--native", native, "--signature", signature, directory)
+        assert "signed by 'release'" in run("", *checked).out
+        native.write_bytes(b"no machine code at al1")
+        assert "did not sign this ahead-of-time code" in run("", *checked, status=SIGNATURE_INVALID).err
+        assert "did not sign this ahead-of-time code" in run(
+            url_of(d), *deploy, "--native-signature", signature, status=SIGNATURE_INVALID).err
+        native.write_bytes(b"no machine code at all")
+        # Signed nonsense is still no code for this engine: never run, whatever becomes of the registration.
+        answer = d.api.post("/api/v1/udfs", {**registration(manifest()), "native_signature": json.loads(
+            signature.read_text()), "native_base64": base64.b64encode(native.read_bytes()).decode()})
+        assert answer.status in (201, 422), answer
+        assert d.is_alive()
+        if answer.status == 201:
+            assert call_it(d.api, 4) is True
+        d.stop()
+
+
 def test_start__bad_keys_and_policies__are_a_sentence_and_no_start(tmp_path, keys):
     private, public = keys("k")
     cases = [
@@ -347,7 +378,7 @@ def test_audit__every_change__is_there_with_who_and_what(make_daemon):
     assert audit(api, action="register", udf="grosse", actor="anonymous")["total"] == 1
     assert audit(api, actor="nobody")["total"] == 0
     third = entries[3]["at"]
-    assert audit(api, since=third)["total"] + audit(api, until=third)["total"] >= 7
+    assert audit(api, since=third)["total"] + audit(api, until=third)["total"] >= 7  # it is in both
     assert audit(api, since="2999-01-01")["total"] == 0
     pages = [audit(api, size=4, page=p)["entries"] for p in (1, 2, 3)]
     assert [len(p) for p in pages] == [4, 2, 0] and pages[0] + pages[1] == entries
@@ -359,6 +390,23 @@ def test_audit__every_change__is_there_with_who_and_what(make_daemon):
         assert text in shown
     assert json.loads(run(url, "audit", "--json", "--size", "1000").out) == audit(api)
     assert "intact: 6 entries, 1 to 6, head " + entries[0]["digest"] in run(url, "audit", "--verify").out
+
+
+def test_audit__a_quarantine_and_its_end__are_recorded(make_daemon, index):
+    d = make_daemon({"quarantine.failures": 1})
+    trap = '(module (func (export "filter") (param f64) (result i32) unreachable))'
+    d.api.ok("POST", "/api/v1/udfs", {"name": "traps", "version": "1.0.0", "kind": "filter", "abi": "typed",
+                                      "parameters": PARAMETERS[:1], "language": "wat", "source": trap})
+    d.api.create(index, {"price": {"type": "double"}})
+    d.api.load(index, {"a": {"price": 4}})
+    assert d.api.post("/%s/_search" % index, {"query": {"wasm_udf": {"name": "traps"}}}).status == 500
+    entry = audit(d.api, action="quarantine")["entries"][0]
+    assert (entry["name"], entry["version"], entry["actor"], entry["outcome"]) == ("traps", "1.0.0", "quidditch", "ok")
+    assert "unreachable" in entry["detail"]
+    d.api.ok("POST", "/api/v1/udfs/traps/1.0.0/reinstate", {})
+    entry = audit(d.api, udf="traps")["entries"][0]
+    assert (entry["action"], entry["actor"]) == ("reinstate", "anonymous")
+    check_chain(audit(d.api)["entries"])
 
 
 def test_audit__a_flood_of_refusals__is_a_few_entries_and_all_are_counted(make_daemon):
