@@ -170,7 +170,8 @@ def test_activate_and_rollback__move_the_alias(checked):
 
 def test_wasm__is_what_was_sent_and_has_a_tag(checked):
     # One type (i64) -> i32, one function of it, exported as "filter", that gives 1.
-    module = b"\0asm\x01\0\0\0" + bytes.fromhex("0106 0160017e017f 03020100 070a 010666696c7465720000 0a06 0104004101 0b")
+    module = b"\0asm\x01\0\0\0" + bytes.fromhex("01060160017e017f 03020100"
+                                                 "070a010666696c7465720000 0a060104004101 0b")
     answer = checked.call("POST", "/api/v1/udfs", {"name": "bytes", "version": "1.0.0", **ROW,
                                                    "wasm_base64": base64.b64encode(module).decode()})
     assert answer.status == 201, answer
@@ -289,6 +290,12 @@ CODES = {
 }
 
 
+# Those that the audit log tells of: as what, with which outcome.
+RECORDED = {"PERMISSION_DENIED": ("register", "denied"), "SIGNATURE_INVALID": ("register", "denied"),
+            "RATE_LIMITED": ("delete", "limited"), "PAYLOAD_TOO_LARGE": ("register", "limited"),
+            "TIMEOUT": ("call", "limited"), "MEMORY_LIMIT": ("register", "limited")}
+
+
 def described_codes():
     """{code: HTTP status} of the table in the documentation."""
     return {code: int(status) for code, status in re.findall(r"^\| ([A-Z_]+) \| ([0-9]{3}) \|", DOCS.read_text(), re.M)}
@@ -308,6 +315,10 @@ def test_code(make_daemon, tmp_path, code):
         answer = checked.call(method, path, body)
     assert answer.status == described_codes()[code] and answer.error["code"] == code, answer
     assert answer.error["message"]
+    if code in RECORDED:
+        entry, = wait_for_entries(checked, "action=" + RECORDED[code][0])[:1]
+        assert (entry["action"], entry["outcome"], entry["count"]) == (*RECORDED[code], 1)
+        assert entry["detail"] == answer.error["message"]
 
 
 # ---- clients that leave ----------------------------------------------------------------------------------------------
