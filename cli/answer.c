@@ -119,26 +119,36 @@ static qd_status end_path(qd_buf *path, qd_error *err)
     return path->failed ? qd_fail(err, QD_EINVAL, "the arguments are too long") : QD_OK;
 }
 
-qd_status call_get(qctl *q, qd_buf *path, answer *out, json_t **json, qd_error *err)
+static qd_status call_at(qctl *q, request rq, qd_buf *path, answer *out, json_t **json, qd_error *err)
 {
     qd_status rc = end_path(path, err);
+    rq.path = path->p;
     if (!rc)
-        rc = call(q, &(request){.method = "GET", .path = path->p}, out, json, err);
+        rc = call(q, &rq, out, json, err);
     qd_buf_deinit(path);
     return rc;
 }
 
+qd_status call_get(qctl *q, qd_buf *path, answer *out, json_t **json, qd_error *err)
+{
+    return call_at(q, (request){.method = "GET"}, path, out, json, err);
+}
+
+qd_status call_action(qctl *q, qd_buf *path, answer *out, json_t **json, qd_error *err)
+{
+    return call_at(q, (request){.method = "POST"}, path, out, json, err);
+}
+
 qd_status call_post(qctl *q, qd_buf *path, json_t *body, answer *out, json_t **json, qd_error *err)
 {
-    qd_buf text = {0};
-    qd_status rc = end_path(path, err);
-    if (!rc)
-        rc = body ? write_json(body, &text, err) : qd_fail_nomem(err);
-    if (!rc) {
-        rc = call(q, &(request){.method = "POST", .path = path->p, .body = qd_buf_str(&text)}, out, json, err);
-        qd_buf_deinit(&text);
-    }
+    qd_buf text;
+    qd_status rc = body ? write_json(body, &text, err) : usage_error(err, "the arguments are not UTF-8 text");
     json_decref(body);
-    qd_buf_deinit(path);
+    if (rc) {
+        qd_buf_deinit(path);
+        return rc;
+    }
+    rc = call_at(q, (request){.method = "POST", .body = qd_buf_str(&text)}, path, out, json, err);
+    qd_buf_deinit(&text);
     return rc;
 }

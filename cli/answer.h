@@ -13,7 +13,9 @@
 qd_status call(qctl *q, const request *rq, answer *out, json_t **json, qd_error *err);
 /* GET of a path built in a buffer, which is freed. */
 qd_status call_get(qctl *q, qd_buf *path, answer *out, json_t **json, qd_error *err);
-/* POST of a JSON body (taken; NULL: out of memory) to a path built in a buffer, which is freed. */
+/* POST to a path built in a buffer, which is freed; without a body, or with one that is JSON (taken; NULL: the words it
+ * was made of are not UTF-8). */
+qd_status call_action(qctl *q, qd_buf *path, answer *out, json_t **json, qd_error *err);
 qd_status call_post(qctl *q, qd_buf *path, json_t *body, answer *out, json_t **json, qd_error *err);
 /* With --json: prints the answer as it came, and true. */
 bool print_raw(const qctl *q, const answer *a);

@@ -10,36 +10,12 @@
 #include "table.h"
 #include "text.h"
 
-/* The path of one version, "/api/v1/udfs/NAME/VERSION" and `rest`: the active version is asked for when the words name
- * none. *path: to be freed, or handed to call_get, on success. */
-static qd_status version_path(qctl *q, const char *spec, const char *rest, qd_buf *path, qd_error *err)
+/* "/api/v1/udfs/NAME/VERSION" and `rest`, or without the version, which the server takes for the active one. */
+static void add_path(qd_buf *path, const char *spec, const char *rest)
 {
-    qd_status rc = QD_OK;
     qd_buf_init(path, 4096);
     path_add_function(path, spec);
-    if (!strchr(spec, '@')) {
-        answer reply;
-        json_t *v = NULL;
-        qd_buf versions;
-        qctl silent = {.client = q->client}; /* its answer is not the command's */
-        qd_buf_init(&versions, 4096);
-        path_add_function(&versions, spec);
-        qd_buf_add_z(&versions, "/versions");
-        if (!(rc = call_get(&silent, &versions, &reply, &v, err))) {
-            const char *active = json_text_at(v, "active_version");
-            qd_buf_add_char(path, '/');
-            path_add(path, active);
-            if (!*active)
-                rc = qd_fail(err, QD_EUDF_NOTFOUND, "function '%s' has no active version: name one, %s@VERSION", spec,
-                             spec);
-            json_decref(v);
-            answer_deinit(&reply);
-        }
-    }
     qd_buf_add_z(path, rest);
-    if (rc)
-        qd_buf_deinit(path);
-    return rc;
 }
 
 typedef qd_status print_answer(const json_t *v, qd_error *err);
@@ -49,8 +25,9 @@ static qd_status show(qctl *q, const char *spec, const char *rest, print_answer 
     answer reply;
     json_t *v = NULL;
     qd_buf path;
-    qd_status rc = version_path(q, spec, rest, &path, err);
-    if (rc || (rc = call_get(q, &path, &reply, &v, err)))
+    add_path(&path, spec, rest);
+    qd_status rc = call_get(q, &path, &reply, &v, err);
+    if (rc)
         return rc;
     if (!print_raw(q, &reply))
         rc = print(v, err);
@@ -124,8 +101,9 @@ static qd_status reset_stats(qctl *q, const char *spec, qd_error *err)
     answer reply;
     json_t *v = NULL;
     qd_buf path;
-    qd_status rc = version_path(q, spec, "/stats/reset", &path, err);
-    if (rc || (rc = call_post(q, &path, json_object(), &reply, &v, err)))
+    add_path(&path, spec, "/stats/reset");
+    qd_status rc = call_action(q, &path, &reply, &v, err);
+    if (rc)
         return rc;
     if (!print_raw(q, &reply) && !q->is_quiet)
         puts(json_text_at(v, "message"));
@@ -197,8 +175,9 @@ qd_status udf_wasm(qctl *q, const args *a, qd_error *err)
     answer reply;
     qd_buf path;
     char size[TEXT_SIZE];
-    qd_status rc = version_path(q, a->words[0], "/wasm", &path, err);
-    if (rc || (rc = call_get(q, &path, &reply, NULL, err)))
+    add_path(&path, a->words[0], "/wasm");
+    qd_status rc = call_get(q, &path, &reply, NULL, err);
+    if (rc)
         return rc;
     qd_str bytes = qd_buf_str(&reply.body);
     const char *out = args_text(a, "out", NULL);

@@ -126,11 +126,11 @@ qd_status udf_reinstate(qctl *q, const args *a, qd_error *err)
     qd_buf_init(&path, 4096);
     path_add_function(&path, a->words[0]);
     qd_buf_add_z(&path, "/reinstate");
-    qd_status rc = call_post(q, &path, json_object(), &reply, &v, err);
+    qd_status rc = call_action(q, &path, &reply, &v, err);
     if (rc)
         return rc;
     if (!print_raw(q, &reply) && !q->is_quiet)
-        printf("%s is used again\n", a->words[0]);
+        puts(json_text_at(v, "message"));
     json_decref(v);
     answer_deinit(&reply);
     return QD_OK;

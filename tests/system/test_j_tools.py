@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What authors of functions work with: projects from templates, compilers, SDKs, and the whole life of a version."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from daemon import BUILD
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+QCTL = (BUILD / "bin" / "qctl").resolve()
+GUESTS = ROOT / "tests" / "unit" / "wasm"
+# The formula of the typed template, and another one for the second version.
+SOURCES = {"c": ("{name}.c", "(1 + boost", "(2 + boost"),
+           "rust": ("src/lib.rs", "(1.0 + boost", "(2.0 + boost"),
+           "assemblyscript": ("assembly/index.ts", "(1 + boost", "(2 + boost"),
+           "wat": ("{name}.wat", "(f64.const 1)", "(f64.const 2)"),
+           "go": ("{name}.go", "(1 + boost", "(2 + boost")}
+LANGUAGES = list(SOURCES)
+COMPILERS = {"rust": ("WASM32_RUSTC", "setup-rust-wasm32"), "assemblyscript": ("ASC", "setup-assemblyscript"),
+             "go": ("GO", "setup-go")}
+
+
+def compiler(language):
+    """The environment in which a project of that language finds its compiler. Only Go's may be missing."""
+    if language not in COMPILERS:
+        return {}
+    variable, script = COMPILERS[language]
+    found = subprocess.run([ROOT / "scripts" / script, "--print"], capture_output=True, text=True, check=False)
+    if found.returncode != 0 and language == "go":
+        pytest.skip("no Go 1.24 here (scripts/setup-go)")
+    assert found.returncode == 0, found.stderr
+    return {variable: found.stdout.strip()}
+
+
+class Done:
+    def __init__(self, process):
+        self.status, self.out, self.err = process.returncode, process.stdout, process.stderr
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture
+def qctl(api, tmp_path):
+    def call(*words, status=0, cwd=tmp_path, **environment):
+        environment = {**os.environ, "QCTL_URL": "http://%s:%d" % (api.host, api.port), **environment}
+        process = subprocess.run([QCTL, *map(str, words)], env=environment, cwd=cwd, capture_output=True, text=True,
+                                 timeout=300, check=False)
+        assert process.returncode == status, "%r: %d\n%s%s" % (words, process.returncode, process.stdout,
+                                                               process.stderr)
+        return Done(process)
+    return call
+
+
+@pytest.fixture
+def offline(tmp_path):
+    """qctl without any server."""
+    def call(*words, status=0, cwd=tmp_path, **environment):
+        environment = {**os.environ, "QCTL_URL": "http://127.0.0.1:1", **environment}
+        process = subprocess.run([QCTL, *map(str, words)], env=environment, cwd=cwd, capture_output=True, text=True,
+                                 timeout=300, check=False)
+        assert process.returncode == status, "%r: %d\n%s%s" % (words, process.returncode, process.stdout,
+                                                               process.stderr)
+        return Done(process)
+    return call
+
+
+def raise_version(project, version):
+    manifest = json.loads((project / "manifest.json").read_text())
+    manifest["version"] = version
+    (project / "manifest.json").write_text(json.dumps(manifest))
+
+
+def replace_in(path, before, after):
+    text = path.read_text()
+    assert text.count(before) == 1, "%s: %r" % (path, before)
+    path.write_text(text.replace(before, after))
+
+
+# ---- a project's whole life, in every language -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_project__from_template_to_rollback(api, qctl, index, tmp_path, language):
+    name, environment = "life_" + language, compiler(language)
+    project = tmp_path / name
+    assert "made %s" % name in qctl("udf", "init", name, "--lang", language).out
+    assert "built %s/%s.wasm" % (name, name) in qctl("udf", "build", name, **environment).out
+    assert (project / (name + ".wasm")).read_bytes()[:4] == b"\0asm"
+    assert qctl("udf", "test", "./" + name, "--here").out.endswith("3 of 3 cases passed\n")
+    if language != "go":  # compiled anew for each case
+        assert qctl("udf", "test", "./" + name).out.endswith("3 of 3 cases passed\n")
+    assert qctl("udf", "deploy", name).out.startswith("deployed %s 0.1.0" % name)
+
+    api.load(index, {"a": {"title": "broom", "popularity": 10}, "b": {"title": "broom"}})
+
+    def scores():
+        query = {"script_score": {"query": {"match_all": {}}, "script": {"lang": "wasm", "source": name}}}
+        return api.scores(index, query)
+
+    assert scores() == {"a": pytest.approx(2), "b": pytest.approx(1)}
+
+    source, before, after = SOURCES[language]
+    replace_in(project / source.format(name=name), before, after)
+    raise_version(project, "0.2.0")
+    qctl("udf", "build", name, **environment)
+    assert "FAIL  relevance alone: 6, expected 3" in qctl("udf", "test", "./" + name, "--here", status=37).out
+    qctl("udf", "deploy", name)
+    assert scores() == {"a": pytest.approx(3), "b": pytest.approx(2)}
+    assert qctl("udf", "versions", name).out == "0.1.0\n0.2.0  active\n"
+
+    assert qctl("udf", "rollback", name).out == "%s: active is 0.1.0 (before: 0.2.0)\n" % name
+    assert scores() == {"a": pytest.approx(2), "b": pytest.approx(1)}
+    assert qctl("udf", "versions", name).out == "0.1.0  active\n0.2.0\n"
+    assert qctl("udf", "activate", name + "@0.2.0").out == "%s: active is 0.2.0 (before: 0.1.0)\n" % name
+    assert scores() == {"a": pytest.approx(3), "b": pytest.approx(2)}
+    history = qctl("udf", "history", name, "--json").json["history"]
+    assert [(h["action"], h["version"]) for h in history] == [
+        ("activate", "0.2.0"), ("rollback", "0.1.0"), ("register", "0.2.0"), ("register", "0.1.0")]
+
+    status = qctl("udf", "status", name, "--json").json
+    assert (status["name"], status["version"]) == (name, "0.2.0") and status["nodes"][0]["tier"] in (
+        "baseline", "optimized")
+    assert qctl("udf", "status", name).out.startswith("%s 0.2.0: " % name)
+    statistics = qctl("udf", "stats", name + "@0.1.0", "--json").json["statistics"]
+    assert statistics["document_count"] == 4 and statistics["error_count"] == 0
+    assert "document_count" in qctl("udf", "stats", name).out
+
+    qctl("udf", "wasm", name + "@0.2.0", "--out", "copy.wasm")
+    assert (tmp_path / "copy.wasm").read_bytes() == (project / (name + ".wasm")).read_bytes()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_project__of_the_row_shape__passes_its_cases(offline, language):
+    name = "row_" + language
+    offline("udf", "init", name, "--lang", language, "--abi", "row")
+    offline("udf", "build", name, **compiler(language))
+    assert offline("udf", "test", "./" + name, "--here").out.endswith("6 of 6 cases passed\n")
+
+
+def expected_of_guest(document, identity, parameters, score):
+    """What tests/unit/wasm/sdk_guest.* compute."""
+    return (document["price"] + document["stock"] + document["flag"] + parameters["boost"] + parameters["limit"]
+            + parameters["fuzzy"] + score + len(document["name"]) + len(identity) + len(parameters["target"]) + 3)
+
+
+@pytest.mark.parametrize("language, guest", [("c", "sdk_guest.c"), ("rust", "sdk_guest.rs"),
+                                             ("assemblyscript", "sdk_guest.ts"), ("go", "sdk_guest.go")])
+def test_sdk__with_every_wrapper__answers_from_the_daemon(api, qctl, tmp_path, language, guest):
+    name = "sdk_" + language
+    qctl("udf", "init", name, "--lang", language, "--abi", "row")
+    source = tmp_path / name / SOURCES[language][0].format(name=name)
+    shutil.copy(GUESTS / guest, source)
+    parameters = [{"name": "boost", "type": "f64"}, {"name": "limit", "type": "i64"}, {"name": "fuzzy", "type": "bool"},
+                  {"name": "target", "type": "string"}]
+    (tmp_path / name / "manifest.json").write_text(json.dumps({
+        "name": name, "version": "1.0.0", "function_name": "f", "kind": "score", "abi": "row", "parameters": parameters,
+        "permissions": ["read_document", "read_score", "log"]}))
+    qctl("udf", "build", name, **compiler(language))
+    qctl("udf", "deploy", name)
+    document = {"price": 1.5, "stock": 30, "flag": True, "name": "doc4"}
+    values = {"boost": 2.5, "limit": 42, "fuzzy": True, "target": "postgresql"}
+
+    def call(document):
+        return api.ok("POST", "/api/v1/udfs/%s/test" % name,
+                      {"document": document, "parameters": values, "score": 7, "id": "id4"})
+
+    answer = call(document)
+    assert answer["result"] == pytest.approx(expected_of_guest(document, "id4", values, 7)) and answer["logs"] == []
+    assert call({**document, "stock": 40})["result"] is None
+    del document["price"]
+    answer = api.post("/api/v1/udfs/%s/test" % name, {"document": document, "parameters": values})
+    assert answer.status == 500 and "returned -1.0; a score must be" in answer.error["message"]
+    with_batch = json.loads((tmp_path / name / "manifest.json").read_text())
+    with_batch.update(version="2.0.0", function_name="batch", abi="batch",
+                      parameters=[{"name": "relevance", "type": "f64", "from": "_score"},
+                                  {"name": "price", "type": "f64", "from": "_source.price"}])
+    (tmp_path / name / "manifest.json").write_text(json.dumps(with_batch))
+    qctl("udf", "deploy", name)
+    documents = [{"price": n / 2} for n in range(200)] + [{}]
+    results = api.ok("POST", "/api/v1/udfs/%s/test" % name,
+                     {"version": "2.0.0", "documents": documents, "score": 3})
+    assert results["results"] == [pytest.approx(n * 1.5) for n in range(200)] + [None]
+
+
+# ---- what can go wrong -----------------------------------------------------------------------------------------------
+
+
+def test_init__bad_words__say_what_is_expected(offline, tmp_path):
+    assert "'Upper' is no name of a function" in offline("udf", "init", "Upper", "--lang", "c", status=2).err
+    err = offline("udf", "init", "x", "--lang", "cobol", status=2).err
+    assert "no template for the language 'cobol'; there is one for: c, rust, assemblyscript, wat, go" in err
+    assert "which language? Give --lang" in offline("udf", "init", "x", status=2).err
+    assert "expected typed or row, got 'batch'" in offline("udf", "init", "x", "--lang", "c", "--abi", "batch",
+                                                            status=2).err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init__directory_in_use__is_left_alone(offline, tmp_path):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "notes.txt").write_text("mine")
+    assert "'x' is not empty (it holds 'notes.txt')" in offline("udf", "init", "x", "--lang", "c", status=11).err
+    assert [p.name for p in (tmp_path / "x").iterdir()] == ["notes.txt"]
+    offline("udf", "init", "x", "--lang", "wat", "--dir", "deep/er")
+    assert (tmp_path / "deep" / "er" / "x.wat").exists()
+
+
+@pytest.mark.parametrize("language, variable, what", [
+    ("c", "CLANG", "no C compiler for wasm32: install clang and lld"),
+    ("go", "GO", "no Go compiler: install Go 1.24 or newer"),
+])
+def test_build__compiler_missing__says_what_to_install(offline, language, variable, what):
+    offline("udf", "init", "x", "--lang", language)
+    err = offline("udf", "build", "x", status=34, **{variable: "no-such-compiler"}).err
+    assert "qctl: building 'x': " + what in err
+
+
+def test_build__compiler_missing__rust_and_assemblyscript_say_so_too(offline, tmp_path):
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("sh", "dirname", "ls", "mkdir"):
+        (tools / tool).symlink_to(shutil.which(tool))
+    for language, what in (("rust", "no rustc with the target wasm32-unknown-unknown: rustup target add"),
+                           ("assemblyscript", "no AssemblyScript compiler: install node and npm")):
+        offline("udf", "init", "in_" + language, "--lang", language)
+        err = offline("udf", "build", "in_" + language, status=34, PATH=str(tools), HOME=str(tmp_path),
+                      XDG_CACHE_HOME=str(tmp_path), WASM32_RUSTC="", ASC="").err
+        assert what in err
+
+
+def test_build__source_errors__end_with_the_compilers_words(offline, tmp_path):
+    offline("udf", "init", "x", "--lang", "c")
+    (tmp_path / "x" / "x.c").write_text("int broken(")
+    done = offline("udf", "build", "x", status=34)
+    assert "x.c:1:12: error:" in done.err and "qctl: building 'x': " in done.err
+    offline("udf", "init", "y", "--lang", "wat")
+    (tmp_path / "y" / "y.wat").write_text("(module\n  (func (export \"score\") (result f64) (i32.const 1)")
+    assert "qctl: y/y.wat:2:" in offline("udf", "build", "y", status=33).err
+    assert not (tmp_path / "y" / "y.wasm").exists()
+
+
+def test_build__nothing_to_build__says_so(offline, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "holds neither a build.sh nor one .wat file" in offline("udf", "build", "empty", status=11).err
+    assert "cannot open 'nowhere'" in offline("udf", "build", "nowhere", status=13).err
+    (tmp_path / "file").write_text("")
+    assert "'file' is not a project's directory" in offline("udf", "build", "file", status=11).err
+
+
+def test_here__registered_name__is_no_path(offline):
+    assert "'x' is no directory and no module file" in offline("udf", "test", "x", "--here", status=2).err
+
+
+# ---- bench -----------------------------------------------------------------------------------------------------------
+
+
+def test_bench__project__measures_its_cases(offline):
+    offline("udf", "init", "x", "--lang", "wat", "--abi", "row")
+    offline("udf", "build", "x")
+    done = offline("udf", "bench", "x", "--ms", "50", "--json").json
+    assert (done["name"], done["kind"], done["abi"]) == ("x@0.1.0", "filter", "row")
+    assert done["documents_from"] == "cases.json" and done["documents"] == 5
+    # A price of another type is none for an index: 3 of 5 cases have one, and only they are asked for the limit.
+    assert done["host_calls_per_document"] == pytest.approx(1.6, rel=0.01)
+    assert 0 < done["p50_ns_per_document"] <= done["p99_ns_per_document"]
+    assert done["calls"] > 0 and done["calls"] % 2048 == 0 and done["start_us"] > 0
+    assert "per document" in offline("udf", "bench", "x", "--ms", "50").out
+
+
+def test_bench__documents__given_or_made_up(offline, tmp_path):
+    offline("udf", "init", "x", "--lang", "wat")
+    offline("udf", "build", "x")
+    (tmp_path / "x" / "cases.json").unlink()
+    done = offline("udf", "bench", "x", "--ms", "20", "--json").json
+    assert done["documents_from"] == "made up" and done["documents"] == 4096 and done["abi"] == "typed"
+    (tmp_path / "d.ndjson").write_text('{"popularity": 1}\n\n{"popularity": 2.5}\n{}\n')
+    done = offline("udf", "bench", "x", "--ms", "20", "--documents", "d.ndjson", "--json").json
+    assert done["documents_from"] == "d.ndjson" and done["documents"] == 3
+    (tmp_path / "d.ndjson").write_text('{"popularity": 1}\n[1]\n')
+    err = offline("udf", "bench", "x", "--documents", "d.ndjson", status=53).err
+    assert "d.ndjson, line 2: expected an object, got an array" in err
+    (tmp_path / "d.ndjson").write_text("\n")
+    assert "d.ndjson holds no document" in offline("udf", "bench", "x", "--documents", "d.ndjson", status=11).err
+
+
+def test_bench__function_that_fails__says_why(offline, tmp_path):
+    (tmp_path / "bad.wat").write_text('(module (func (export "score") (param f64) (result f64) unreachable))')
+    (tmp_path / "m.json").write_text(json.dumps({
+        "name": "bad", "version": "1.0.0", "function_name": "score", "kind": "score", "abi": "typed",
+        "parameters": [{"name": "price", "type": "f64", "from": "_source.price"}]}))
+    err = offline("udf", "bench", "bad.wat", "--manifest", "m.json", status=37).err
+    assert "function 'bad@1.0.0', document '0': trap: unreachable executed" in err
+
+
+# ---- the life of a version, said wrong -------------------------------------------------------------------------------
+
+
+def test_activate__words_that_make_no_sense__are_refused(qctl):
+    assert "Write NAME@VERSION" in qctl("udf", "activate", "x", status=2).err
+    assert "Write NAME@VERSION" in qctl("udf", "reinstate", "x", status=2).err
+    assert "name the function alone" in qctl("udf", "rollback", "x@1.0.0", status=2).err
+    for words in (("status", "nowhere"), ("stats", "nowhere"), ("logs", "nowhere"), ("wasm", "nowhere"),
+                  ("history", "nowhere"), ("rollback", "nowhere"), ("activate", "nowhere@1.0.0")):
+        assert "nowhere" in qctl("udf", *words, status=30).err
+
+
+def test_logs__of_a_function__show_what_it_said_and_why_it_failed(api, qctl, index):
+    wat = """(module (import "env" "log" (func $log (param i32 i32 i32)))
+      (memory (export "memory") 1) (data (i32.const 0) "about to fail")
+      (func (export "f") (param i64) (result i32)
+        (call $log (i32.const 2) (i32.const 0) (i32.const 13)) unreachable))"""
+    api.deploy("talker", wat, kind="filter", abi="row", function_name="f")
+    api.load(index, {"one": {"n": 1}})
+    assert api.post("/%s/_search" % index, {"query": {"wasm_udf": {"name": "talker"}}}).status == 500
+    out = qctl("udf", "logs", "talker").out
+    assert "about to fail" in out and "unreachable" in out and "(document one)" in out
+
+
+def test_help__names_every_command(offline):
+    out = offline("help", "udf").out
+    for verb in ("init", "build", "test", "bench", "deploy", "status", "stats", "logs", "versions", "activate",
+                 "rollback", "history", "reinstate", "wasm"):
+        assert "  udf %s " % verb in out
+    assert "--lang LANGUAGE" in offline("udf", "init", "--help").out
+
+
+# ---- the example in Go -----------------------------------------------------------------------------------------------
+
+
+def test_regexp_filter__agrees_with_python(api, qctl, index):
+    compiler("go")
+    subprocess.run([ROOT / "examples" / "build", "regexp-filter"], check=True)
+    example = ROOT / "examples" / "regexp-filter"
+    n = len(json.loads((example / "cases.json").read_text())["cases"])
+    assert qctl("udf", "test", example, "--here").out.endswith("%d of %d cases passed\n" % (n, n))
+    qctl("udf", "deploy", example)
+    names = ["postgresql-15", "postgis", "sqlite3", "mysql-common", "libpq-dev", "Łódź"]
+    api.create(index, {"name": {"type": "keyword"}})
+    api.load(index, {name: {"name": name} for name in names})
+    for pattern in ("sql", "^lib.*-dev$", "[0-9]+$", "^.{4}$", "nothing"):
+        query = {"wasm_udf": {"name": "regexp_filter", "parameters": {"field": "name", "pattern": pattern}}}
+        assert set(api.ids(index, query)) == {name for name in names if re.search(pattern, name)}
