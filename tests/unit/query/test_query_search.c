@@ -254,8 +254,19 @@ static void test_search__segments_in_parallel__equal_one_thread(void **state)
         "{\"name\":\"n\",\"type\":\"i64\",\"from\":\"_source.n\"}]}",
         "(module (func (export \"f\") (param i64) (result i32) (if (i64.eq (local.get 0) (i64.const 7919)) "
         "(then unreachable)) i32.const 1))");
+    fixture_function(
+        &big,
+        "{\"name\":\"capped\",\"function_name\":\"f\",\"kind\":\"score\",\"abi\":\"typed\",\"max_score\":9000,"
+        "\"parameters\":[{\"name\":\"n\",\"type\":\"f64\",\"from\":\"_source.n\"}]}",
+        "(module (func (export \"f\") (param f64) (result f64) local.get 0 f64.const 9000 f64.min))");
     assert_status_ok(qd_pool_new("search", 3, 100, &pool, &err), &err);
     static const char *const BODIES[] = {
+        /* k hits that none can beat end the search, in the segments behind too */
+        "{\"query\":{\"wasm_udf\":{\"name\":\"capped\"}},\"size\":50}",
+        "{\"query\":{\"wasm_udf\":{\"name\":\"capped\"}},\"size\":50,\"track_total_hits\":true}",
+        "{\"query\":{\"wasm_udf\":{\"name\":\"capped\"}},\"size\":50,\"track_total_hits\":false}",
+        "{\"query\":{\"wasm_udf\":{\"name\":\"capped\"}},\"size\":1500,\"track_total_hits\":2000}",
+        "{\"query\":{\"bool\":{\"filter\":{\"wasm_udf\":{\"name\":\"odd\"}}}},\"size\":30,\"track_total_hits\":false}",
         "{\"query\":{\"match\":{\"title\":\"word3 word5\"}},\"size\":50}",
         "{\"query\":{\"match\":{\"title\":\"common\"}},\"size\":50,\"track_total_hits\":true}",
         "{\"query\":{\"match\":{\"title\":\"common word1\"}},\"size\":10,\"track_total_hits\":false}",
