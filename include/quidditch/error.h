@@ -65,12 +65,13 @@ typedef struct qd_error {
     char field[96];         /* the thing at fault (a manifest field, a JSON path), or "" */
     char message[512];      /* one sentence: the subject, what was wrong, what was expected */
     qd_error_part function; /* the function at fault: "name@version", or "name" where no version was asked for */
+    qd_error_part version;  /* its version, where the message names it apart */
     qd_error_part document; /* the id of the document that the function failed on */
     qd_error_part reason;   /* what is left of the message behind both */
 } qd_error;
 
 /* clang-format off */
-#define QD_ERROR_INIT {QD_OK, 0, 0, {0}, {0}, {0, 0}, {0, 0}, {0, 0}}
+#define QD_ERROR_INIT {QD_OK, 0, 0, {0}, {0}, {0, 0}, {0, 0}, {0, 0}, {0, 0}}
 /* clang-format on */
 
 /* What the rest of the world calls a status. One table in src/base/error.c. */

@@ -186,6 +186,7 @@ void qd_error_prefix(qd_error *err, const char *fmt, ...)
     size_t length = strlen(text);
     memcpy(err->message, text, length + 1);
     shift_part(&err->function, n, length);
+    shift_part(&err->version, n, length);
     shift_part(&err->document, n, length);
     shift_part(&err->reason, n, length);
 }
@@ -237,9 +238,21 @@ void qd_error_set_function(qd_error *err, const char *label, const qd_str *docum
         mark(err, &err->reason, reason_at, strlen(err->message) - reason_at);
 }
 
+static void mark_text(qd_error *err, qd_error_part *part, qd_str text)
+{
+    const char *found = text.n && !part->n ? memmem(err->message, strlen(err->message), text.p, text.n) : NULL;
+    if (found)
+        mark(err, part, (size_t)(found - err->message), text.n);
+}
+
 void qd_error_mark_function(qd_error *err, qd_str label)
 {
-    const char *found = err ? memmem(err->message, strlen(err->message), label.p, label.n) : NULL;
-    if (found && label.n && !err->function.n)
-        mark(err, &err->function, (size_t)(found - err->message), label.n);
+    if (err)
+        mark_text(err, &err->function, label);
+}
+
+void qd_error_mark_version(qd_error *err, qd_str version)
+{
+    if (err)
+        mark_text(err, &err->version, version);
 }

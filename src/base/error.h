@@ -38,8 +38,10 @@ void qd_error_prefix(qd_error *err, const char *fmt, ...) __attribute__((format(
  * document: puts "function 'label', document 'id': " before the message and marks the parts. An error that says so
  * already is left alone. A very long id is cut, so that the reason stays. */
 void qd_error_set_function(qd_error *err, const char *label, const qd_str *document);
-/* Marks where the message itself names the function, as 'label'. Without effect where it does not. */
+/* Marks where the message itself names the function, by its label or its name, and where its version, if that stands
+ * apart. Without effect where it does not, or when it is marked already. */
 void qd_error_mark_function(qd_error *err, qd_str label);
+void qd_error_mark_version(qd_error *err, qd_str version);
 /* A view into the message; "" when there is no such part. */
 qd_str qd_error_text(const qd_error *err, qd_error_part part);
 

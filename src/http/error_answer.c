@@ -79,37 +79,38 @@ static void write_function(qd_json *w, const char *name_key, qd_str name, qd_str
         qd_json_null(w);
 }
 
-/* A call that failed says which function, on which document and why. */
-static void write_call_details(qd_json *w, const char *name_key, const qd_error *err)
+/* Name and version of the function at fault, as the error has them. */
+static void read_function(const qd_error *err, qd_str *name, qd_str *version)
 {
-    qd_str name = qd_error_text(err, err->function), version = QD_STR("");
-    const char *at = name.n ? memchr(name.p, '@', name.n) : NULL;
-    if (name.n == 0)
+    *name = qd_error_text(err, err->function);
+    *version = qd_error_text(err, err->version);
+    const char *at = name->n ? memchr(name->p, '@', name->n) : NULL;
+    if (!at)
         return;
-    if (at) {
-        version = (qd_str){at + 1, name.n - (size_t)(at - name.p) - 1};
-        name.n = (size_t)(at - name.p);
-    }
-    write_function(w, name_key, name, version);
-    write_part(w, "document", err, err->document);
-    write_part(w, "reason", err, err->reason);
+    *version = (qd_str){at + 1, name->n - (size_t)(at - name->p) - 1};
+    name->n = (size_t)(at - name->p);
 }
 
 static void write_details(qd_json *w, const qd_request *rq, const qd_error *err)
 {
+    qd_str name, version;
+    bool is_unknown = err->code == QD_EUDF_NOTFOUND, is_path = is_unknown && rq->n_args > 0;
+    read_function(err, &name, &version);
     /* The path says which function was meant; then no field of the request is at fault. */
-    bool is_path = err->code == QD_EUDF_NOTFOUND && rq->n_args > 0;
+    if (is_path && name.n == 0)
+        name = qd_request_arg(rq, 0);
+    if (is_path && version.n == 0)
+        version = qd_request_version(rq);
     if (err->field[0] && !is_path)
         qd_json_kv_z(w, "field", err->field);
     if (err->line) {
         qd_json_kv_i64(w, "line", err->line);
         qd_json_kv_i64(w, "column", err->column);
     }
-    if (is_path) {
-        write_function(w, "name", qd_request_arg(rq, 0), qd_request_version(rq));
-        return;
-    }
-    write_call_details(w, err->code == QD_EUDF_NOTFOUND || err->code == QD_EUDF_EXISTS ? "name" : "function", err);
+    if (name.n)
+        write_function(w, is_unknown || err->code == QD_EUDF_EXISTS ? "name" : "function", name, version);
+    write_part(w, "document", err, err->document);
+    write_part(w, "reason", err, err->reason);
 }
 
 static void write_api_shape(qd_json *w, const qd_request *rq, const qd_error *err)

@@ -143,6 +143,14 @@ static qd_status find_range(const qd_udf_function *f, qd_str version, qd_udf_ver
     return st;
 }
 
+/* The message says what is unknown; whoever shows the error wants both apart as well. */
+static qd_status unknown(qd_str name, qd_str version, qd_error *err)
+{
+    qd_error_mark_function(err, name);
+    qd_error_mark_version(err, version);
+    return QD_EUDF_NOTFOUND;
+}
+
 qd_status qd_registry_resolve_version(const qd_registry *r, qd_str name, qd_str version, qd_udf_function **of,
                                       qd_udf_version **out, qd_error *err)
 {
@@ -151,9 +159,11 @@ qd_status qd_registry_resolve_version(const qd_registry *r, qd_str name, qd_str 
     qd_semver whole;
     bool wants_active = version.n == 0 || qd_str_is(version, "active"), is_range = false;
     qd_udf_function *f = qd_registry_find(r, name);
-    if (!f)
-        return qd_fail_field(err, QD_EUDF_NOTFOUND, "name", "no function '%.*s'%s%.*s is registered", QD_STR_FMT(name),
-                             wants_active ? "" : " version ", QD_STR_FMT(wants_active ? QD_STR("") : version));
+    if (!f) {
+        qd_fail_field(err, QD_EUDF_NOTFOUND, "name", "no function '%.*s'%s%.*s is registered", QD_STR_FMT(name),
+                      wants_active ? "" : " version ", QD_STR_FMT(wants_active ? QD_STR("") : version));
+        return unknown(name, wants_active ? QD_STR("") : version, err);
+    }
     if (wants_active) {
         v = f->active;
     } else if (qd_str_is(version, "latest")) {
@@ -179,8 +189,9 @@ qd_status qd_registry_resolve_version(const qd_registry *r, qd_str name, qd_str 
         return qd_fail_field(err, QD_EUDF_NOTFOUND, "version",
                              "function '%.*s' has no active version; activate one of %s or ask for one",
                              QD_STR_FMT(name), list);
-    return qd_fail_field(err, QD_EUDF_NOTFOUND, "version", "function '%.*s' has no version %s'%.*s'; it has %s",
-                         QD_STR_FMT(name), is_range ? "in the range " : "", QD_STR_FMT(version), list);
+    qd_fail_field(err, QD_EUDF_NOTFOUND, "version", "function '%.*s' has no version %s'%.*s'; it has %s",
+                  QD_STR_FMT(name), is_range ? "in the range " : "", QD_STR_FMT(version), list);
+    return unknown(name, version, err);
 }
 
 /* ---- changing ---- */

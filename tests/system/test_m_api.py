@@ -211,6 +211,16 @@ def test_error_details__are_members_of_their_own(checked, api):
     assert answer.error["message"].endswith(details["reason"])
     answer = checked.call("GET", "/api/v1/udfs/detailed/7.0.0")
     assert answer.error["details"] == {"name": "detailed", "version": "7.0.0"}
+    answer = checked.call("POST", "/api/v1/udfs/detailed/test", {"version": "8.0.0", "document": {}})
+    assert answer.error["details"] == {"name": "detailed", "version": "8.0.0"}
+    answer = checked.call("GET", "/api/v1/udfs/undetailed/7.0.0")
+    assert answer.error["details"] == {"name": "undetailed", "version": "7.0.0"}
+    for clause, details in (({"name": "detailed", "version": "9.0.0"}, {"name": "detailed", "version": "9.0.0"}),
+                            ({"name": "undetailed"}, {"name": "undetailed", "version": None})):
+        answer = checked.call("POST", "/api/v1/query", {"index": "details", "query": {"wasm_udf": clause}})
+        assert answer.status == 404 and answer.error["code"] == "UDF_NOT_FOUND"
+        found = answer.error["details"]
+        assert {key: found[key] for key in details} == details and found["line"] == 1, found
     answer = checked.call("POST", "/api/v1/udfs", registration(source="(module\n  (func (oops)))"))
     assert answer.status == 422 and answer.error["details"]["line"] == 2
 

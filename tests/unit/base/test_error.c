@@ -233,6 +233,13 @@ static void test_set_function__without_document__no_such_part(void **state)
     assert_part(&err, err.function, "g@2.0.0");
     qd_error_mark_function(&err, QD_STR("starts"));
     assert_part(&err, err.function, "g@2.0.0");
+    qd_fail(&err, QD_EUDF_NOTFOUND, "function 'g' has no version '3.0.0'");
+    qd_error_mark_function(&err, QD_STR("g"));
+    qd_error_mark_version(&err, QD_STR("3.0.0"));
+    qd_error_mark_version(&err, QD_STR("4.0.0"));
+    qd_error_prefix(&err, "[%s] ", "wasm_udf");
+    assert_part(&err, err.function, "g");
+    assert_part(&err, err.version, "3.0.0");
     qd_error_set_function(NULL, "g@2.0.0", NULL);
     qd_error_mark_function(NULL, QD_STR("g"));
 }
