@@ -47,6 +47,7 @@ static const struct {
     {"rating", "score", "", P("rating", "f64", ""), "(param f64) (result f64) (local.get 0)"},
     {"bounded", "score", ",\"max_score\":3", P("rating", "f64", ""),
      "(param f64) (result f64) (f64.min (f64.const 3) (local.get 0))"},
+    {"nearly", "score", ",\"max_score\":999", P("price", "f64", ""), "(param f64) (result f64) (local.get 0)"},
     {"liar", "score", ",\"max_score\":600", P("price", "f64", ""), "(param f64) (result f64) (local.get 0)"},
     {"same", "score", "", "{\"name\":\"s\",\"type\":\"f64\",\"from\":\"_score\"}",
      "(param f64) (result f64) (local.get 0)"},
@@ -245,6 +246,11 @@ static double m_price(const doc *d, int id)
     (void)id;
     return d->price;
 }
+static double m_twice_price(const doc *d, int id)
+{
+    (void)id;
+    return 2 * d->price;
+}
 static double m_less_price(const doc *d, int id)
 {
     (void)id;
@@ -343,6 +349,17 @@ static void test_max_score__reached__ends_with_the_first_hits(void **state)
                  "\"source\":\"bounded\"}}}}",
                  TOTALS[i]);
         expect_model(body, m_bounded, NULL, i < 2);
+        /* Scores just below the bound must not end it: fewer documents than the page has reach it. */
+        snprintf(body, sizeof body, "{%s\"query\":" F("nearly") "}", TOTALS[i]);
+        expect_model(body, m_price, NULL, i == 1);
+        snprintf(body, sizeof body,
+                 "{%s\"query\":{\"script_score\":{\"query\":{\"match_all\":{}},\"boost\":2,\"script\":{\"lang\":"
+                 "\"wasm\",\"source\":\"nearly\"}}}}",
+                 TOTALS[i]);
+        expect_model(body, m_twice_price, NULL, i == 1);
+        snprintf(body, sizeof body,
+                 "{%s" SCORED("nearly", ",\"weight\":2,\"boost_mode\":\"replace\",\"score_mode\":\"sum\""), TOTALS[i]);
+        expect_model(body, m_twice_price, NULL, i == 1);
         snprintf(body, sizeof body, "{%s\"query\":{\"bool\":{\"filter\":" F("constant") "}}}", TOTALS[i]);
         expect_model(body, m_constant, NULL, i < 2);
     }
