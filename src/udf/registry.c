@@ -94,44 +94,76 @@ static qd_status look_for(qd_registry *r, qd_udf_want *want, qd_udf_version **to
     return QD_OK;
 }
 
+/* What could not be loaded because it was deleted after it was found is looked for again: each time round means that
+ * somebody deleted a version in between. */
+static bool is_gone(qd_registry *r, const qd_udf_version *v)
+{
+    pthread_rwlock_rdlock(&r->table_lock);
+    bool gone = v->is_removed;
+    pthread_rwlock_unlock(&r->table_lock);
+    return gone;
+}
+
 static qd_status get_one(qd_registry *r, qd_udf_want *want, qd_error *err)
 {
-    qd_udf_version *v = NULL;
-    pthread_rwlock_rdlock(&r->table_lock);
-    qd_status st = look_for(r, want, &v, err);
-    pthread_rwlock_unlock(&r->table_lock);
-    if (v)
+    for (;;) {
+        qd_udf_version *v = NULL;
+        pthread_rwlock_rdlock(&r->table_lock);
+        qd_status st = look_for(r, want, &v, err);
+        pthread_rwlock_unlock(&r->table_lock);
+        if (!v)
+            return st;
         st = qd_registry_load_code(r, v, &want->udf, err);
-    qd_udf_version_unref(v);
+        bool again = st != QD_OK && is_gone(r, v);
+        qd_udf_version_unref(v);
+        if (!again)
+            return st;
+    }
+}
+
+/* `to_load` has room for n. *again: a version was deleted in between. */
+static qd_status get_all(qd_registry *r, qd_udf_want *wants, size_t n, qd_udf_version **to_load, size_t *failed,
+                         bool *again, qd_error *err)
+{
+    qd_status st = QD_OK;
+    size_t i, looked;
+    for (i = 0; i < n; i++) {
+        wants[i].udf = NULL;
+        to_load[i] = NULL;
+    }
+    pthread_rwlock_rdlock(&r->table_lock);
+    for (i = 0; i < n && st == QD_OK; i++)
+        st = look_for(r, &wants[i], &to_load[i], err);
+    pthread_rwlock_unlock(&r->table_lock);
+    looked = i;
+    *again = false;
+    if (st == QD_OK) {
+        for (i = 0; i < n && st == QD_OK; i++)
+            if (to_load[i])
+                st = qd_registry_load_code(r, to_load[i], &wants[i].udf, err);
+        *again = st != QD_OK && is_gone(r, to_load[i - 1]);
+    }
+    if (st != QD_OK)
+        *failed = i - 1;
+    for (i = 0; i < looked; i++) {
+        qd_udf_version_unref(to_load[i]);
+        if (st != QD_OK)
+            qd_udf_unref(QD_TAKE(wants[i].udf));
+    }
     return st;
 }
 
 qd_status qd_registry_get_many(qd_registry *r, qd_udf_want *wants, size_t n, size_t *failed, qd_error *err)
 {
-    qd_status st = QD_OK;
-    size_t i;
+    qd_status st;
+    bool again;
     qd_udf_version **to_load = calloc(n + 1, sizeof(qd_udf_version *));
     *failed = 0;
     if (!to_load)
         return qd_fail_nomem(err);
-    for (i = 0; i < n; i++)
-        wants[i].udf = NULL;
-    pthread_rwlock_rdlock(&r->table_lock);
-    for (i = 0; i < n && st == QD_OK; i++)
-        st = look_for(r, &wants[i], &to_load[i], err);
-    pthread_rwlock_unlock(&r->table_lock);
-    size_t looked = i;
-    if (st == QD_OK)
-        for (i = 0; i < n && st == QD_OK; i++)
-            if (to_load[i])
-                st = qd_registry_load_code(r, to_load[i], &wants[i].udf, err);
-    if (st != QD_OK)
-        *failed = i - 1;
-    for (size_t k = 0; k < looked; k++) {
-        qd_udf_version_unref(to_load[k]);
-        if (st != QD_OK)
-            qd_udf_unref(QD_TAKE(wants[k].udf));
-    }
+    do {
+        st = get_all(r, wants, n, to_load, failed, &again, err);
+    } while (again);
     free(to_load);
     return st;
 }
@@ -244,7 +276,9 @@ static qd_status build(qd_registry *r, qd_candidate *c, qd_error *err)
         .n_deps = c->pins.n,
         .registered_at_ms = qd_clock_wall_ms(),
     };
-    st = qd_udf_build_from(r->engine, &r->options, QD_TAKE(c->manifest), &source, &c->udf, err);
+    st = qd_registry_make_room(r, reg->wasm_size, err);
+    if (st == QD_OK)
+        st = qd_udf_build_from(r->engine, &r->options, QD_TAKE(c->manifest), &source, &c->udf, err);
     if (st == QD_OK) {
         c->name = c->udf->manifest->name;
         c->version = c->udf->manifest->version;

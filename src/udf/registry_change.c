@@ -153,7 +153,7 @@ qd_status qd_registry_keep(qd_registry *r, qd_candidate *c, bool *is_active, qd_
     qd_buf_init(&record, MAX_RECORD_BYTES);
     qd_status st = qd_pins_check(&c->pins, err);
     if (st == QD_OK)
-        st = qd_registry_make_room(r, err);
+        st = qd_registry_make_room(r, 0, err);
     if (st == QD_OK && !c->is_again)
         st = forget(r, c->name, c->version, err);
     if (st == QD_OK)
@@ -170,9 +170,10 @@ qd_status qd_registry_keep(qd_registry *r, qd_candidate *c, bool *is_active, qd_
             qd_registry_cancel(r, c->name, qd_str_of(c->hash));
     }
     if (st == QD_OK) {
-        *is_active = show(r, c, v);
-        /* Without room for its code it is loaded at its first use, when there is. */
+        /* With its code, so that nobody loads it; without room for that it is loaded at its first use, when there is.
+         */
         (void)qd_registry_keep_code(r, v, c->udf, NULL);
+        *is_active = show(r, c, v);
         v = NULL;
         st = qd_registry_record(r, QD_AUDIT_REGISTER, c->name, c->version, qd_str_of(c->hash),
                                 qd_trust_describe(&c->trust, detail), &c->reg->who, err);

@@ -87,24 +87,32 @@ static size_t evict(qd_registry *r, uint64_t goal)
 }
 
 /* Called with code_mutex. Dependencies become idle only when what needs them is gone: hence more than one round. */
-static qd_status make_room(qd_registry *r, qd_error *err)
+static qd_status make_room(qd_registry *r, uint64_t needed, qd_error *err)
 {
     for (;;) {
         uint64_t bytes = code_bytes_in_all(r), most = r->options.max_code_bytes;
-        if (bytes <= most)
+        if (bytes + needed <= most)
             return QD_OK;
-        if (evict(r, bytes - most + most / 8) == 0)
-            return qd_fail(err, QD_EUDF_FULL,
-                           "compiled code in use takes %llu bytes, more than the limit of %llu; try again when fewer "
-                           "functions run at once, or raise it",
-                           (unsigned long long)bytes, (unsigned long long)most);
+        if (evict(r, bytes + needed - most + most / 8) > 0)
+            continue;
+        if (bytes <= most)
+            return QD_OK; /* the engine knows what fits */
+        return qd_fail(err, QD_EUDF_FULL,
+                       "compiled code in use takes %llu bytes, more than the limit of %llu; try again when fewer "
+                       "functions run at once, or raise it",
+                       (unsigned long long)bytes, (unsigned long long)most);
     }
 }
 
-qd_status qd_registry_make_room(qd_registry *r, qd_error *err)
+/* Machine code is some four to eight times larger than what it was made from, and comes in whole pages. */
+#define CODE_GROWTH      8
+#define LEAST_CODE_BYTES (16u << 10)
+
+qd_status qd_registry_make_room(qd_registry *r, size_t wasm_size, qd_error *err)
 {
+    uint64_t needed = wasm_size > 0 ? LEAST_CODE_BYTES + (uint64_t)wasm_size * CODE_GROWTH : 0;
     pthread_mutex_lock(&r->code_mutex);
-    qd_status st = make_room(r, err);
+    qd_status st = make_room(r, needed, err);
     pthread_mutex_unlock(&r->code_mutex);
     return st;
 }
@@ -131,7 +139,7 @@ static bool reserve_loaded(qd_registry *r)
 qd_status qd_registry_keep_code(qd_registry *r, qd_udf_version *v, qd_udf *u, qd_error *err)
 {
     pthread_mutex_lock(&r->code_mutex);
-    qd_status st = make_room(r, err);
+    qd_status st = make_room(r, 0, err);
     if (st == QD_OK && !reserve_loaded(r))
         st = qd_fail_nomem(err);
     if (st == QD_OK) {
@@ -298,6 +306,9 @@ static qd_status build_stored(qd_registry *r, const qd_udf_version *v, qd_udf **
                      "the stored entry is damaged: its dependencies are not those of its manifest");
     if (st == QD_OK) {
         read_native(r, v, &s);
+        st = qd_registry_make_room(r, s.module.n, err);
+    }
+    if (st == QD_OK) {
         const qd_udf_source source = {
             .wasm = (const uint8_t *)s.module.p,
             .wasm_size = s.module.n,

@@ -14,8 +14,9 @@ qd_status qd_registry_load_code(qd_registry *r, qd_udf_version *v, qd_udf **out,
 /* References to the code of pinned versions. *out is filled in order; on failure nothing is. */
 qd_status qd_registry_load_pins(qd_registry *r, const qd_pins *pins, qd_udf *out[QD_WASM_MAX_DEPENDENCIES],
                                 qd_error *err);
-/* Drops what was used longest ago until all code fits. Errors: QD_EUDF_FULL when what is in use takes too much. */
-qd_status qd_registry_make_room(qd_registry *r, qd_error *err);
+/* Drops what was used longest ago until all code fits, with that of a module of `wasm_size` bytes to come (0: none).
+ * Errors: QD_EUDF_FULL when what is in use takes too much already. */
+qd_status qd_registry_make_room(qd_registry *r, size_t wasm_size, qd_error *err);
 /* Shows code that was built at registration. Called with write_mutex, `v` in the table. */
 qd_status qd_registry_keep_code(qd_registry *r, qd_udf_version *v, qd_udf *u, qd_error *err);
 /* Takes the keeper's statistics for those of its own. */
