@@ -16,6 +16,7 @@ static const option DEPLOY_OPTIONS[] = {
     {"signature", "FILE", "the function's signature (`udf sign`), where it is not inside the module"},
     {"native", "FILE", "ahead-of-time code of the module"},
     {"native-signature", "FILE", "its signature (`udf sign --native`)"},
+    {"inactive", NULL, "only NAME@VERSION means it: the active version stays (`udf activate` moves on)"},
     {0},
 };
 static const option KEYGEN_OPTIONS[] = {
@@ -69,8 +70,7 @@ static const option LIST_OPTIONS[] = {
 };
 static const option INIT_OPTIONS[] = {
     {"lang", "LANGUAGE", "c, rust, assemblyscript, wat or go"},
-    {"abi", "SHAPE",
-     "typed (default): a scorer whose arguments are its parameters; row: a filter that asks for fields"},
+    {"abi", "SHAPE", "typed (default), handle or batch: a scorer; row: a filter that asks for fields by name"},
     {"dir", "DIR", "the project's directory (default: the name)"},
     {0},
 };

@@ -114,6 +114,7 @@ static qd_status load_trust(registration *r, const args *a, qd_error *err)
 {
     const char *signature = args_text(a, "signature", NULL), *native = args_text(a, "native", NULL),
                *native_signature = args_text(a, "native-signature", NULL);
+    r->is_inactive = args_has(a, "inactive");
     qd_status rc = signature ? read_json_file(signature, &r->signature, err) : QD_OK;
     if (!rc && native_signature)
         rc = read_json_file(native_signature, &r->native_signature, err);
@@ -184,12 +185,13 @@ void registration_deinit(registration *r)
 }
 
 /* What stands beside the manifest. */
-static bool add_trust(const registration *r, json_t *v)
+static bool add_options(const registration *r, json_t *v)
 {
     qd_buf text;
     qd_buf_init(&text, MAX_MODULE_BYTES * 2);
     bool is_ok = (!r->signature || !json_object_set(v, "signature", r->signature)) &&
-                 (!r->native_signature || !json_object_set(v, "native_signature", r->native_signature));
+                 (!r->native_signature || !json_object_set(v, "native_signature", r->native_signature)) &&
+                 (!r->is_inactive || !json_object_set_new(v, "activate", json_false()));
     if (is_ok && r->has_native) {
         qd_base64_encode((const uint8_t *)r->native.p, r->native.n, &text);
         is_ok = !text.failed && !json_object_set_new(v, "native_base64", json_stringn(text.p ? text.p : "", text.n));
@@ -213,7 +215,7 @@ json_t *registration_json(const registration *r)
             is_ok && !text.failed && !json_object_set_new(v, "wasm_base64", json_stringn(text.p ? text.p : "", text.n));
     }
     qd_buf_deinit(&text);
-    if (!is_ok || !add_trust(r, v)) {
+    if (!is_ok || !add_options(r, v)) {
         json_decref(v);
         v = NULL;
     }
@@ -238,7 +240,7 @@ qd_status registration_send(qctl *q, const registration *r, const char *path, an
 {
     /* These travel as parts of their own, the rest of the manifest as `metadata`. */
     static const char *const own_parts[] = {"name", "version", "function_name"};
-    form_part parts[8];
+    form_part parts[9];
     size_t n = 0;
     qd_buf metadata, signature, native_signature;
     if (r->is_text)
@@ -269,6 +271,8 @@ qd_status registration_send(qctl *q, const registration *r, const char *path, an
         parts[n++] = (form_part){"native_signature", NULL, "application/json", qd_buf_str(&native_signature)};
     if (r->has_native)
         parts[n++] = (form_part){"native", "native", "application/octet-stream", qd_buf_str(&r->native)};
+    if (r->is_inactive)
+        parts[n++] = (form_part){"activate", NULL, NULL, QD_STR("false")};
     request rq = {.method = "POST", .path = path, .parts = parts, .n_parts = n};
     if (!rc)
         rc = call(q, &rq, out, json, err);

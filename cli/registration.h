@@ -22,6 +22,7 @@ typedef struct registration {
     json_t *signature, *native_signature;
     qd_buf native;
     bool has_native;
+    bool is_inactive; /* its name alone is to go on meaning what it means */
 } registration;
 
 /* The options that name a manifest and override its fields, for the commands' tables. */

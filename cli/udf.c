@@ -16,6 +16,9 @@ static void print_deployed(const answer *reply, const json_t *v)
     printf("deployed %s %s: export %s, %s, sha256 %.12s, %s, in %s\n", json_text_at(v, "name"),
            json_text_at(v, "version"), json_text_at(v, "function_name"), text_bytes(json_i64_at(v, "wasm_size"), size),
            json_text_at(v, "hash"), json_text_at(v, "tier"), text_ms(reply->ms, ms));
+    if (strcmp(json_text_at(v, "status"), "inactive") == 0)
+        printf("it is not the active version: qctl udf activate %s@%s\n", json_text_at(v, "name"),
+               json_text_at(v, "version"));
 }
 
 /* Sends what the first word of the command names. *reply and *v: owned by caller. */

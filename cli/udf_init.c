@@ -29,23 +29,48 @@ static bool is_for(const embedded_file *f, const project *p)
            (strcmp(f->shape, "*") == 0 || strcmp(f->shape, p->shape) == 0);
 }
 
-/* The languages are those that the table has. */
-static qd_status check_language(const char *language, qd_error *err)
+typedef const char *column(const embedded_file *f);
+
+static const char *language_of(const embedded_file *f)
 {
-    char list[160] = "";
-    const char *last = "*";
+    return f->language;
+}
+
+static const char *shape_of(const embedded_file *f)
+{
+    return f->shape;
+}
+
+/* Is the word in a column of the table? If not, `list` gets the words that are. */
+static bool is_in_table(const char *word, column *get, char *list, size_t size)
+{
+    list[0] = '\0';
     for (const embedded_file *f = embedded_files; f->language; f++) {
-        if (language && strcmp(f->language, "*") != 0 && strcmp(f->language, language) == 0)
-            return QD_OK;
-        if (strcmp(f->language, "*") == 0 || strcmp(f->language, last) == 0)
-            continue;
+        const char *here = get(f);
+        bool is_new = strcmp(here, "*") != 0;
+        if (is_new && word && strcmp(here, word) == 0)
+            return true;
+        for (const embedded_file *g = embedded_files; is_new && g < f; g++)
+            is_new = strcmp(get(g), here) != 0;
         size_t n = strlen(list);
-        snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", f->language);
-        last = f->language;
+        if (is_new)
+            snprintf(list + n, size - n, "%s%s", n ? ", " : "", here);
     }
-    return language
-               ? usage_error(err, "there is no template for the language '%s'; there is one for: %s", language, list)
-               : usage_error(err, "which language? Give --lang, one of: %s", list);
+    return false;
+}
+
+static qd_status check_words(const project *p, qd_error *err)
+{
+    char list[160];
+    if (!p->language) {
+        is_in_table(NULL, language_of, list, sizeof list);
+        return usage_error(err, "which language? Give --lang, one of: %s", list);
+    }
+    if (!is_in_table(p->language, language_of, list, sizeof list))
+        return usage_error(err, "there is no template for the language '%s'; there is one for: %s", p->language, list);
+    if (!is_in_table(p->shape, shape_of, list, sizeof list))
+        return usage_error(err, "option --abi: expected one of %s; got '%s'", list, p->shape);
+    return QD_OK;
 }
 
 static qd_status check_name(const char *name, qd_error *err)
@@ -152,10 +177,8 @@ qd_status udf_init(qctl *q, const args *a, qd_error *err)
                  .shape = args_text(a, "abi", "typed"),
                  .directory = args_text(a, "dir", a->words[0])};
     qd_status rc = check_name(p.name, err);
-    if (rc || (rc = check_language(p.language, err)))
+    if (rc || (rc = check_words(&p, err)))
         return rc;
-    if (strcmp(p.shape, "typed") != 0 && strcmp(p.shape, "row") != 0)
-        return usage_error(err, "option --abi: expected typed or row, got '%s'", p.shape);
     if ((rc = check_free(p.directory, err)))
         return rc;
     for (const embedded_file *f = embedded_files; f->language; f++) {

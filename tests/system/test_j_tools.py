@@ -137,11 +137,15 @@ def test_project__from_template_to_rollback(api, qctl, index, tmp_path, language
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_project__of_the_row_shape__passes_its_cases(offline, language):
-    name = "row_" + language
-    offline("udf", "init", name, "--lang", language, "--abi", "row")
-    offline("udf", "build", name, **compiler(language))
-    assert offline("udf", "test", "./" + name, "--here").out.endswith("6 of 6 cases passed\n")
+def test_project__of_the_other_shapes__passes_its_cases(offline, language):
+    environment = compiler(language)
+    for shape, n in (("row", 6), ("handle", 3), ("batch", 3)):
+        name = "%s_%s" % (shape, language)
+        offline("udf", "init", name, "--lang", language, "--abi", shape)
+        offline("udf", "build", name, **environment)
+        assert offline("udf", "test", "./" + name, "--here").out.endswith("%d of %d cases passed\n" % (n, n))
+    measured = offline("udf", "bench", name, "--ms", "20", "--json").json
+    assert measured["abi"] == "batch" and measured["host_calls_per_document"] < 0.01
 
 
 def expected_of_guest(document, identity, parameters, score):
@@ -189,6 +193,19 @@ def test_sdk__with_every_wrapper__answers_from_the_daemon(api, qctl, tmp_path, l
     assert results["results"] == [pytest.approx(n * 1.5) for n in range(200)] + [None]
 
 
+def test_deploy__inactive__leaves_the_active_version(qctl, tmp_path):
+    for name, source in (("quiet_text", "x.wat"), ("quiet_binary", "x.wasm")):
+        qctl("udf", "init", name, "--lang", "wat")
+        qctl("udf", "build", name)
+        (tmp_path / name / (name + ".wasm")).rename(tmp_path / name / "x.wasm")
+        (tmp_path / name / (name + ".wat")).rename(tmp_path / name / "x.wat")
+        deploy = ("udf", "deploy", "%s/%s" % (name, source), "--manifest", name + "/manifest.json")
+        qctl(*deploy)
+        out = qctl(*deploy, "--version", "0.2.0", "--inactive").out
+        assert "it is not the active version: qctl udf activate %s@0.2.0\n" % name in out
+        assert qctl("udf", "versions", name).out == "0.1.0  active\n0.2.0\n"
+
+
 # ---- what can go wrong -----------------------------------------------------------------------------------------------
 
 
@@ -197,8 +214,8 @@ def test_init__bad_words__say_what_is_expected(offline, tmp_path):
     err = offline("udf", "init", "x", "--lang", "cobol", status=2).err
     assert "no template for the language 'cobol'; there is one for: c, rust, assemblyscript, wat, go" in err
     assert "which language? Give --lang" in offline("udf", "init", "x", status=2).err
-    assert "expected typed or row, got 'batch'" in offline("udf", "init", "x", "--lang", "c", "--abi", "batch",
-                                                            status=2).err
+    assert "expected one of typed, handle, batch, row; got 'colum'" in offline(
+        "udf", "init", "x", "--lang", "c", "--abi", "colum", status=2).err
     assert list(tmp_path.iterdir()) == []
 
 
