@@ -44,6 +44,7 @@ typedef struct qd_use {
     const char *clause; /* "wasm_udf", for messages */
     qd_place place;
     qd_str name, version; /* version empty: in the name behind '@', or the active one */
+    qd_str function;      /* another export of the module; empty: the manifest's */
     const json_t *params;
     qd_on_error on_error;
     bool has_default;

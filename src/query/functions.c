@@ -63,6 +63,7 @@ static qd_status bind(qd_run *run, qd_use *use, qd_udf *u, qd_error *err)
     if (st == QD_OK) {
         qd_binding_spec spec = {
             .params = use->params,
+            .function = use->function,
             .context = run->body.context,
             .on_error = use->on_error,
             .has_default_result = use->has_default,

@@ -32,7 +32,7 @@ static qd_status new_use(qd_parser *p, const qd_json_at *at, const char *clause,
 /* ---- wasm_udf ---- */
 
 typedef struct udf_options {
-    qd_str name, version, on_error;
+    qd_str name, version, function, on_error;
     const json_t *parameters, *params, *default_value, *query;
 } udf_options;
 
@@ -44,7 +44,7 @@ static const qd_option UDF_OPTIONS[] = {
     {"on_error", QD_OPT_STR, offsetof(udf_options, on_error)},
     {"default", QD_OPT_JSON, offsetof(udf_options, default_value)},
     {"query", QD_OPT_JSON, offsetof(udf_options, query)},
-    {"function", QD_OPT_NOT_YET, 0},
+    {"function", QD_OPT_STR, offsetof(udf_options, function)},
     {NULL, 0, 0},
 };
 
@@ -87,6 +87,7 @@ qd_status qd_parse_wasm_udf(qd_parser *p, const qd_json_at *at, const json_t *bo
         return st;
     use->name = o.name;
     use->version = o.version;
+    use->function = o.function;
     use->params = o.parameters ? o.parameters : o.params;
     node->as.function.use = use;
     node->has_functions = true;

@@ -8,6 +8,7 @@
 
 #include "udf/json_path.h"
 #include "udf/param.h"
+#include "udf/program.h"
 
 #define MAX_ARENA_BYTES ((size_t)16 << 20)
 
@@ -172,6 +173,16 @@ static void classify(qd_binding *b)
     }
 }
 
+static qd_status take_program(qd_binding *b, qd_str function, qd_error *err)
+{
+    qd_udf *u = b->udf;
+    if (function.n > 0 && !qd_str_eq(function, u->manifest->function_name))
+        return qd_udf_programs_get(u->programs, u->manifest, u->module, function, u->label, &b->program, err);
+    qd_wasm_program_ref(u->program);
+    b->program = u->program;
+    return QD_OK;
+}
+
 qd_status qd_binding_new(qd_udf *u, const qd_binding_spec *spec, qd_binding **out, qd_error *err)
 {
     qd_status st = check_spec(u, spec, err);
@@ -183,13 +194,14 @@ qd_status qd_binding_new(qd_udf *u, const qd_binding_spec *spec, qd_binding **ou
     resolver r = {b, spec->params, spec->context, err};
     qd_udf_ref(u);
     b->udf = u;
-    b->program = u->program;
     b->on_error = spec->on_error;
     b->default_result = u->manifest->kind == QD_KIND_FILTER ? spec->default_result != 0 : spec->default_result;
     b->n_args = u->manifest->n_params;
     b->arena = qd_arena_new(MAX_ARENA_BYTES);
     b->args = b->arena ? qd_arena_array(b->arena, b->n_args, sizeof *b->args) : NULL;
     st = b->args ? check_names(&r, err) : qd_fail_nomem(err);
+    if (st == QD_OK)
+        st = take_program(b, spec->function, err);
     for (size_t i = 0; st == QD_OK && i < b->n_args; i++)
         st = resolve_arg(&r, &u->manifest->params[i], &b->args[i]);
     if (st == QD_OK) {
@@ -204,6 +216,7 @@ void qd_binding_free(qd_binding *b)
 {
     if (!b)
         return;
+    qd_wasm_program_unref(b->program);
     qd_udf_unref(b->udf);
     qd_arena_free(b->arena);
     free(b);

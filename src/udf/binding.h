@@ -21,6 +21,7 @@ typedef struct qd_runner qd_runner;
 
 typedef struct qd_binding_spec {
     const json_t *params;  /* the query's, an object or NULL; borrowed */
+    qd_str function;       /* another export of the function's module to call; n 0: the manifest's own */
     const json_t *context; /* the request's `context`, an object or NULL; borrowed */
     bool is_aggregation;   /* what it is for: aggregates, and nothing else */
     qd_on_error on_error;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "udf/program.h"
 
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 bool qd_manifest_has_strings(const qd_manifest *m)
 {
@@ -58,4 +60,97 @@ qd_status qd_manifest_program(const qd_manifest *m, qd_wasm_module *module, qd_s
         .name = label,
     };
     return qd_wasm_program_new(module, &spec, out, err);
+}
+
+/* ---- other exports of the module ---- */
+
+qd_status qd_manifest_other_program(const qd_manifest *m, qd_wasm_module *module, qd_str function, const char *label,
+                                    qd_wasm_program **out, qd_error *err)
+{
+    char export[QD_EXPORT_NAME_SIZE];
+    qd_manifest other = *m; /* nothing of it is owned: it goes before the manifest does */
+    other.function_name = function;
+    other.has_needs_score = true;
+    qd_error why = QD_ERROR_INIT;
+    qd_status st = qd_manifest_fit(&other, module, &why);
+    if (st == QD_OK)
+        st = qd_manifest_program(&other, module, qd_manifest_export(&other, export), label, out, &why);
+    if (st == QD_OK || st == QD_ENOMEM || st == QD_EINTERNAL) {
+        if (st != QD_OK && err)
+            *err = why;
+        return st;
+    }
+    return qd_fail_field(err, QD_EUDF_PARAMS, "function", "function '%s': %s", label, why.message);
+}
+
+#define MAX_KEPT 16
+
+struct qd_udf_programs {
+    pthread_mutex_t mutex; /* held for a look and a few pointers */
+    struct {
+        char *function;
+        qd_wasm_program *program; /* a reference */
+    } items[MAX_KEPT];
+    size_t n;
+};
+
+qd_udf_programs *qd_udf_programs_new(void)
+{
+    qd_udf_programs *p = calloc(1, sizeof *p);
+    if (p)
+        pthread_mutex_init(&p->mutex, NULL);
+    return p;
+}
+
+void qd_udf_programs_free(qd_udf_programs *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->n; i++) {
+        qd_wasm_program_unref(p->items[i].program);
+        free(p->items[i].function);
+    }
+    pthread_mutex_destroy(&p->mutex);
+    free(p);
+}
+
+static qd_wasm_program *find_locked(const qd_udf_programs *p, qd_str function)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (qd_str_is(function, p->items[i].function))
+            return p->items[i].program;
+    return NULL;
+}
+
+/* Keeps it when there is room and nobody else was faster. */
+static void keep_locked(qd_udf_programs *p, qd_str function, qd_wasm_program *program)
+{
+    char *copy = p->n < MAX_KEPT && !find_locked(p, function) ? qd_str_dup(function) : NULL;
+    if (!copy)
+        return;
+    qd_wasm_program_ref(program);
+    p->items[p->n].function = copy;
+    p->items[p->n++].program = program;
+}
+
+qd_status qd_udf_programs_get(qd_udf_programs *p, const qd_manifest *m, qd_wasm_module *module, qd_str function,
+                              const char *label, qd_wasm_program **out, qd_error *err)
+{
+    pthread_mutex_lock(&p->mutex);
+    qd_wasm_program *found = find_locked(p, function);
+    if (found)
+        qd_wasm_program_ref(found);
+    pthread_mutex_unlock(&p->mutex);
+    if (found) {
+        *out = found;
+        return QD_OK;
+    }
+    qd_status st = qd_manifest_other_program(m, module, function, label, &found, err);
+    if (st != QD_OK)
+        return st;
+    pthread_mutex_lock(&p->mutex);
+    keep_locked(p, function, found);
+    pthread_mutex_unlock(&p->mutex);
+    *out = found;
+    return QD_OK;
 }

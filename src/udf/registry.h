@@ -50,6 +50,7 @@ typedef struct qd_registry_options {
 
 /* One registered version, loaded. Immutable, reference counted: it lives until its last query ended, whatever becomes
  * of the version. */
+typedef struct qd_udf_programs qd_udf_programs;
 typedef struct qd_udf {
     atomic_uint refs;
     qd_manifest *manifest;
@@ -62,6 +63,7 @@ typedef struct qd_udf {
     struct qd_udf *deps[QD_WASM_MAX_DEPENDENCIES]; /* references, in the manifest's order */
     size_t n_deps;
     qd_udf_stats *stats; /* a reference; those of the keeper once it is registered */
+    qd_udf_programs *programs; /* of other exports of the module (program.h) */
 } qd_udf;
 void qd_udf_ref(qd_udf *u);
 void qd_udf_unref(qd_udf *u);

@@ -7,8 +7,9 @@
 #include "udf/binding.h"
 #include "udf/json_docs.h"
 
-#define MAX_LOG_BYTES (256u << 10)
-#define DEFAULT_SCORE 1.0 /* what match_all gives */
+#define MAX_LOG_BYTES  (256u << 10)
+#define MAX_TEXT_BYTES ((size_t)64 << 20)
+#define DEFAULT_SCORE  1.0 /* what match_all gives */
 
 static const char *const MEMBERS[] = {"version", "document", "documents", "parameters", "context", "score", "id", NULL};
 
@@ -19,8 +20,8 @@ typedef struct test_call {
     double score;
     qd_str id;
     qd_buf log; /* a JSON array's content, without the brackets */
-    double out[QD_BLOCK_DOCS];
-    uint8_t valid[QD_BLOCK_DOCS];
+    qd_value out[QD_BLOCK_DOCS];
+    qd_arena *texts; /* of strings in `out`; NULL: there are none */
     float scores[QD_BLOCK_DOCS];
     int64_t took_ns;
     uint64_t host_calls;
@@ -86,6 +87,17 @@ static void keep_log(void *arg, int level, qd_str message)
     qd_json_end_object(&w);
 }
 
+/* Strings are the runner's, which goes before the answer is written. */
+static qd_status keep_text(test_call *t, qd_value *v, qd_error *err)
+{
+    if (v->type != QD_STRING)
+        return QD_OK;
+    if (!t->texts)
+        t->texts = qd_arena_new(MAX_TEXT_BYTES);
+    v->as.s = t->texts ? qd_arena_str(t->texts, v->as.s) : (qd_str){0};
+    return v->as.s.p ? QD_OK : qd_fail_nomem(err);
+}
+
 static qd_status run(test_call *t, qd_udf *u, const json_t *body, const qd_run_control *control, qd_error *err)
 {
     qd_binding *binding = NULL;
@@ -105,8 +117,10 @@ static qd_status run(test_call *t, qd_udf *u, const json_t *body, const qd_run_c
         st = qd_runner_open(binding, &source, &own, &runner, err);
     if (st == QD_OK) {
         int64_t start = qd_clock_mono_ns();
-        st = qd_runner_run(runner, (uint32_t)t->n_docs, t->scores, t->out, t->valid, err);
+        st = qd_runner_run_values(runner, (uint32_t)t->n_docs, t->scores, t->out, err);
         t->took_ns = qd_clock_mono_ns() - start;
+        for (size_t i = 0; i < t->n_docs && st == QD_OK; i++)
+            st = keep_text(t, &t->out[i], err);
         t->host_calls = qd_runner_host_calls(runner);
     }
     qd_runner_close(runner);
@@ -119,15 +133,19 @@ static qd_status run(test_call *t, qd_udf *u, const json_t *body, const qd_run_c
 
 static void write_result(const test_call *t, const qd_udf *u, size_t i, qd_json *w)
 {
-    qd_wasm_valtype type = qd_wasm_program_signature(u->program)->result;
+    const qd_value *v = &t->out[i];
     if (u->manifest->kind == QD_KIND_FILTER)
-        qd_json_bool(w, t->valid[i] && t->out[i] != 0);
-    else if (!t->valid[i])
+        qd_json_bool(w, v->type == QD_BOOL && v->as.b);
+    else if (v->type == QD_NULL)
         qd_json_null(w);
-    else if ((type == QD_WASM_I32 || type == QD_WASM_I64) && t->out[i] > -0x1p63 && t->out[i] < 0x1p63)
-        qd_json_i64(w, (int64_t)t->out[i]);
+    else if (v->type == QD_BOOL)
+        qd_json_bool(w, v->as.b);
+    else if (v->type == QD_I64)
+        qd_json_i64(w, v->as.i);
+    else if (v->type == QD_STRING)
+        qd_json_str(w, v->as.s);
     else
-        qd_json_f64(w, t->out[i]);
+        qd_json_f64(w, v->as.f);
 }
 
 static void write_answer(const test_call *t, const qd_udf *u, qd_json *w)
@@ -165,6 +183,7 @@ qd_status qd_udf_test(qd_udf *u, const json_t *body, const qd_run_control *contr
     if (st == QD_OK)
         write_answer(t, u, w);
     qd_buf_deinit(&t->log);
+    qd_arena_free(t->texts);
     free(t->docs);
     free(t);
     return st;

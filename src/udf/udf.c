@@ -61,13 +61,14 @@ qd_status qd_udf_build_from(qd_wasm_engine *e, const qd_registry_options *option
     u->manifest = m;
     u->wasm_size = source->wasm_size;
     u->stats = qd_udf_stats_new(m->name, m->version);
+    u->programs = qd_udf_programs_new();
     u->registered_at_ms = source->registered_at_ms;
     for (; u->n_deps < source->n_deps; u->n_deps++) {
         u->deps[u->n_deps] = source->deps[u->n_deps];
         qd_udf_ref(u->deps[u->n_deps]);
     }
     snprintf(u->label, sizeof u->label, "%.*s@%.*s", QD_STR_FMT(m->name), QD_STR_FMT(m->version));
-    qd_status st = u->stats ? check_limits(m, &options->limits, err) : qd_fail_nomem(err);
+    qd_status st = u->stats && u->programs ? check_limits(m, &options->limits, err) : qd_fail_nomem(err);
     if (st == QD_OK && !qd_hash_sha256_hex(source->wasm, source->wasm_size, u->hash))
         st = qd_fail(err, QD_EINTERNAL, "the module's hash could not be computed");
     if (st == QD_OK)
@@ -98,6 +99,7 @@ void qd_udf_unref(qd_udf *u)
     if (!u || atomic_fetch_sub_explicit(&u->refs, 1, memory_order_acq_rel) != 1)
         return;
     qd_wasm_program_unref(u->program);
+    qd_udf_programs_free(u->programs);
     qd_wasm_module_unref(u->module);
     while (u->n_deps > 0)
         qd_udf_unref(u->deps[--u->n_deps]);

@@ -66,8 +66,6 @@ static const bad_case BAD[] = {
      "[_na] query malformed, must start with start_object, got a number"},
     {"{\"query\": {\"bool\": {\"mus\": []}}}", 1, 21, "[bool] query does not support [mus]"},
     {"{\"query\": {\"wasm_udf\": {}}}", 1, 12, "[wasm_udf] requires [name]: the name of a registered function"},
-    {"{\"query\": {\"wasm_udf\": {\"name\": \"a\", \"function\": \"g\"}}}", 1, 38,
-     "[wasm_udf] [function] is not supported yet"},
     {"{\"query\": {\"wasm_udf\": {\"name\": \"a\", \"on_error\": \"retry\"}}}", 1, 12,
      "[wasm_udf] [on_error] is [retry]: expected fail, skip or default"},
     {"{\"query\": {\"wasm_udf\": {\"name\": \"a\", \"on_error\": \"default\"}}}", 1, 12,

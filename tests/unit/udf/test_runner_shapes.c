@@ -563,6 +563,59 @@ static void test_strings__of_one_document_too_large__fail_it(void **state)
     end(&u);
 }
 
+/* ---- other functions of the module ---- */
+
+static void test_function__of_the_same_module__is_called_instead(void **state)
+{
+    (void)state;
+    static const char WAT[] = "(module (func (export \"filter\") (param f64) (result f64) local.get 0)"
+                              "(func (export \"twice\") (param f64) (result f64) (f64.mul (f64.const 2) (local.get 0)))"
+                              "(func (export \"other\") (param f64 f64) (result f64) local.get 0))";
+    qd_udf *u = wat_udf(engine, MANIFEST(PARAMS(PARAM("s", "f64", ",\"from\":\"_score\""))), WAT);
+    static const struct {
+        const char *function;
+        double expected;
+    } CASES[] = {{"twice", 14}, {"filter", 7}, {"", 7}, {"twice", 14}};
+    static fake_docs docs;
+    static const float scores[1] = {7};
+    const qd_doc_source source = {&docs, resolve, block_f64, block_i64, value, doc_id, NULL, NULL};
+    const qd_run_control control = {.deadline_ns = INT64_MAX};
+    qd_error err = QD_ERROR_INIT;
+    qd_binding *b = NULL;
+    docs.n = 1;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        const qd_binding_spec spec = {.function = qd_str_of(CASES[i].function)};
+        qd_runner *r = NULL;
+        double out;
+        uint8_t valid;
+        assert_status_ok(qd_binding_new(u, &spec, &b, &err), &err);
+        assert_status_ok(qd_runner_open(b, &source, &control, &r, &err), &err);
+        assert_status_ok(qd_runner_run(r, 1, scores, &out, &valid, &err), &err);
+        assert_true(out == CASES[i].expected);
+        qd_runner_close(r);
+        qd_binding_free(b);
+        b = NULL;
+    }
+    static const struct {
+        const char *function, *message;
+    } BAD[] = {
+        {"none",
+         "function 'f@1.0.0': the module exports no function 'none'; its exported functions: 'filter', 'twice', "
+         "'other'"},
+        {"other",
+         "function 'f@1.0.0': exported function 'other' is (f64, f64) -> f64; the typed shape, one argument per "
+         "parameter (two for a string), is (f64) -> a number"},
+    };
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; i++) {
+        const qd_binding_spec spec = {.function = qd_str_of(BAD[i].function)};
+        assert_int_equal(qd_binding_new(u, &spec, &b, &err), QD_EUDF_PARAMS);
+        assert_string_equal(err.message, BAD[i].message);
+        assert_string_equal(err.field, "function");
+        assert_null(b);
+    }
+    qd_udf_unref(u);
+}
+
 /* ---- aggregates ---- */
 
 static qd_status start_sum(void *arg, qd_instance *i, int32_t *state, qd_error *err)
@@ -650,6 +703,7 @@ int main(void)
         cmocka_unit_test(test_typed__document_id__is_a_string),
         cmocka_unit_test(test_strings__of_a_large_block__are_cut_into_runs),
         cmocka_unit_test(test_strings__of_one_document_too_large__fail_it),
+        cmocka_unit_test(test_function__of_the_same_module__is_called_instead),
         cmocka_unit_test(test_aggregate__failed_rows__are_left_out_of_the_state),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
