@@ -29,7 +29,7 @@ struct qd_wasm_engine {
     qd_wasm_counts counts;
     atomic_uint refs;
     pthread_mutex_t mutex;
-    uint32_t n_stores;                /* working and idle */
+    uint32_t n_stores;                /* working and idle; one with dependencies counts for as many more */
     uint32_t n_idle;
     qd_instance *idle_new, *idle_old; /* a list from the last released to the first */
 };
@@ -42,8 +42,8 @@ qd_status qd_wasm_engine_take(qd_wasm_engine *e, qd_wasm_program *p, uint64_t va
                               qd_error *err);
 /* Keeps an instance for reuse; false when its program has enough of them, or better code: the caller frees it. */
 bool qd_wasm_engine_keep(qd_wasm_engine *e, qd_instance *i);
-/* The store that was taken is gone. */
-void qd_wasm_engine_give_back(qd_wasm_engine *e);
+/* The store that was taken for the program is gone. */
+void qd_wasm_engine_give_back(qd_wasm_engine *e, const qd_wasm_program *p);
 /* Frees all idle instances of a program, or with some native code. */
 void qd_wasm_engine_forget(qd_wasm_engine *e, const qd_wasm_program *p);
 void qd_wasm_engine_forget_native(qd_wasm_engine *e, const qd_wasm_native *native);

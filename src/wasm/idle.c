@@ -2,6 +2,7 @@
  *
  * The engine's count of stores, and instances that wait for reuse. */
 #include "wasm/instance.h"
+#include "wasm/module_impl.h"
 #include "wasm/program_impl.h"
 
 static void unlink_locked(qd_wasm_engine *e, qd_instance *i)
@@ -23,26 +24,53 @@ static qd_instance *find_locked(qd_wasm_engine *e, const qd_wasm_program *p, uin
     return NULL;
 }
 
+/* In stores of the pool: each dependency may take as much of it as a function. */
+static uint32_t weight_of(const qd_wasm_program *p)
+{
+    return 1 + (uint32_t)p->module->links.n;
+}
+
+/* Takes out of the list what has to go, longest idle first, so that `n` more stores fit. False when that is not enough:
+ * then nothing was taken. Idle instances have no dependencies. */
+static bool make_room_locked(qd_wasm_engine *e, uint32_t n, qd_instance **dropped)
+{
+    if (e->n_stores - e->n_idle + n > e->options.max_live_instances)
+        return false;
+    while (e->n_stores + n > e->options.max_live_instances) {
+        qd_instance *i = e->idle_old;
+        unlink_locked(e, i);
+        e->n_stores--;
+        i->older = *dropped;
+        *dropped = i;
+    }
+    e->n_stores += n;
+    return true;
+}
+
+static uint32_t free_all(qd_instance *list)
+{
+    uint32_t n = 0;
+    for (qd_instance *next; list; list = next, n++) {
+        next = list->older;
+        qd_instance_free(list);
+    }
+    return n;
+}
+
 qd_status qd_wasm_engine_take(qd_wasm_engine *e, qd_wasm_program *p, uint64_t varying, qd_instance **out, qd_error *err)
 {
     qd_status rc = QD_OK;
     pthread_mutex_lock(&e->mutex);
     qd_instance *reused = find_locked(e, p, varying), *dropped = NULL;
-    if (reused) {
+    if (reused)
         unlink_locked(e, reused);
-    } else if (e->n_stores < e->options.max_live_instances) {
-        e->n_stores++;
-    } else if (e->idle_old) {
-        dropped = e->idle_old; /* its place is ours */
-        unlink_locked(e, dropped);
-    } else {
+    else if (!make_room_locked(e, weight_of(p), &dropped))
         rc = QD_EBUSY;
-    }
     pthread_mutex_unlock(&e->mutex);
     if (rc)
         return qd_fail(err, rc, "%u function calls are under way, which is the limit: try again later",
                        e->options.max_live_instances);
-    qd_instance_free(dropped);
+    free_all(dropped);
     *out = reused;
     return QD_OK;
 }
@@ -65,10 +93,10 @@ bool qd_wasm_engine_keep(qd_wasm_engine *e, qd_instance *i)
     return has_room;
 }
 
-void qd_wasm_engine_give_back(qd_wasm_engine *e)
+void qd_wasm_engine_give_back(qd_wasm_engine *e, const qd_wasm_program *p)
 {
     pthread_mutex_lock(&e->mutex);
-    e->n_stores--;
+    e->n_stores -= weight_of(p);
     pthread_mutex_unlock(&e->mutex);
 }
 
@@ -76,7 +104,6 @@ void qd_wasm_engine_give_back(qd_wasm_engine *e)
 static void forget(qd_wasm_engine *e, const qd_wasm_program *p, const qd_wasm_native *native)
 {
     qd_instance *dropped = NULL;
-    uint32_t n_dropped = 0;
     pthread_mutex_lock(&e->mutex);
     for (qd_instance *i = e->idle_new, *older; i && !(p && p->n_idle == 0); i = older) {
         older = i->older;
@@ -87,11 +114,7 @@ static void forget(qd_wasm_engine *e, const qd_wasm_program *p, const qd_wasm_na
         dropped = i;
     }
     pthread_mutex_unlock(&e->mutex);
-    for (; dropped; n_dropped++) {
-        qd_instance *next = dropped->older;
-        qd_instance_free(dropped);
-        dropped = next;
-    }
+    uint32_t n_dropped = free_all(dropped);
     pthread_mutex_lock(&e->mutex); /* their places are free when they are gone */
     e->n_stores -= n_dropped;
     pthread_mutex_unlock(&e->mutex);

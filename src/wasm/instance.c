@@ -81,8 +81,9 @@ uint8_t *qd_instance_memory_slow(qd_instance *i, uint32_t at, uint32_t n)
 
 static void set_limits(qd_instance *i, size_t memory_bytes)
 {
-    wasmtime_store_limiter(i->store, (int64_t)memory_bytes, i->program->limits.table_elements, QD_INSTANCES_PER_STORE,
-                           -1, QD_MEMORIES_PER_STORE);
+    const int64_t n_deps = (int64_t)i->program->module->links.n;
+    wasmtime_store_limiter(i->store, (int64_t)memory_bytes, i->program->limits.table_elements,
+                           QD_INSTANCES_PER_STORE + n_deps, -1, QD_MEMORIES_PER_STORE + n_deps);
 }
 
 static qd_status make_store(qd_instance *i, qd_error *err)
@@ -131,15 +132,18 @@ static qd_status find_export(qd_instance *i, const wasmtime_instance_t *instance
                : qd_fail(err, QD_EINTERNAL, "the export '%s' has gone", name);
 }
 
-/* What the module imports, one by one: from the columns module, and from the host. */
+/* What the module imports, one by one: from its dependencies, from the columns module, and from the host. */
 static qd_status gather_imports(qd_instance *i, const wasmtime_instance_t *columns, wasmtime_extern_t *out,
                                 qd_error *err)
 {
     const qd_wasm_module *m = i->program->module;
-    qd_status rc = QD_OK;
+    wasmtime_instance_t dependencies[QD_WASM_MAX_DEPENDENCIES];
+    qd_status rc = qd_links_instantiate(i, dependencies, err);
     for (size_t k = 0; k < m->n_imports && !rc; k++) {
         const qd_host_function *f = m->imports[k];
-        if (!f->call)
+        if (!f)
+            rc = qd_links_export(i, dependencies, &m->linked_imports[k], &out[k], err);
+        else if (!f->call)
             rc = find_export(i, columns, f->name, &out[k], err);
         else if (!wasmtime_linker_get(i->native->linker, i->context, f->module, strlen(f->module), f->name,
                                       strlen(f->name), &out[k]))
@@ -148,19 +152,18 @@ static qd_status gather_imports(qd_instance *i, const wasmtime_instance_t *colum
     return rc;
 }
 
-static qd_status instantiate_columns(qd_instance *i, wasmtime_extern_t *imports, qd_error *err)
+static qd_status instantiate_columns(qd_instance *i, wasmtime_instance_t *columns, qd_error *err)
 {
-    wasmtime_instance_t columns;
     wasmtime_extern_t cols;
-    qd_status rc = instantiate_ours(i, i->columns, NULL, 0, &columns, err);
+    qd_status rc = instantiate_ours(i, i->columns, NULL, 0, columns, err);
     if (!rc)
-        rc = find_export(i, &columns, "cols", &cols, err);
+        rc = find_export(i, columns, "cols", &cols, err);
     if (rc)
         return rc;
     i->cols_memory = cols.of.memory;
     i->cols = wasmtime_memory_data(i->context, &cols.of.memory);
     AFTER_MAPPING();
-    return gather_imports(i, &columns, imports, err);
+    return QD_OK;
 }
 
 static void look_at_memory(qd_instance *i)
@@ -180,15 +183,18 @@ static qd_status instantiate_guest(qd_instance *i, qd_error *err)
     wasm_trap_t *trap = NULL;
     wasmtime_error_t *error = NULL;
     size_t n = i->program->module->n_imports;
-    wasmtime_extern_t *imports = i->columns ? calloc(n, sizeof *imports) : NULL;
-    if (i->columns && !imports)
+    wasmtime_instance_t columns;
+    wasmtime_extern_t *imports = i->native->linked ? NULL : calloc(n + 1, sizeof *imports);
+    if (!i->native->linked && !imports)
         return qd_fail_nomem(err);
     set_limits(i, i->program->limits.memory_bytes);
-    qd_status rc = i->columns ? instantiate_columns(i, imports, err) : QD_OK;
+    qd_status rc = i->columns ? instantiate_columns(i, &columns, err) : QD_OK;
+    if (!rc && imports)
+        rc = gather_imports(i, &columns, imports, err);
     if (!rc) {
         qd_instance_enter(i);
-        error = i->columns ? wasmtime_instance_new(i->context, i->native->wasm, imports, n, &i->guest, &trap)
-                           : wasmtime_instance_pre_instantiate(i->native->linked, i->context, &i->guest, &trap);
+        error = imports ? wasmtime_instance_new(i->context, i->native->wasm, imports, n, &i->guest, &trap)
+                        : wasmtime_instance_pre_instantiate(i->native->linked, i->context, &i->guest, &trap);
         qd_instance_leave(i);
     }
     free(imports);
@@ -309,7 +315,7 @@ qd_status qd_instance_acquire(qd_wasm_program *p, uint64_t varying, qd_call *cal
     if (!i) {
         rc = make_instance(p, varying, call, &i, err);
         if (rc) {
-            qd_wasm_engine_give_back(p->engine);
+            qd_wasm_engine_give_back(p->engine, p);
             return rc;
         }
         atomic_fetch_add_explicit(&p->engine->counts.instances_made, 1, memory_order_relaxed);
@@ -347,7 +353,7 @@ void qd_instance_release(qd_instance *i)
         }
     }
     qd_instance_free(i);
-    qd_wasm_engine_give_back(e);
+    qd_wasm_engine_give_back(e, p);
     qd_wasm_program_unref(p);
 }
 

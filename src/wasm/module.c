@@ -80,7 +80,9 @@ static qd_status inspect(const uint8_t *bytes, size_t n, qe_wasm_info **out, qd_
     return qd_fail(err, QD_EINTERNAL, "the module cannot be inspected: %s", error.message);
 }
 
-static qd_status find_import(const qe_wasm_item *item, uint32_t granted, const qd_host_function **out, qd_error *err)
+/* A dependency answers it, or a host function. */
+static qd_status find_import(const qe_wasm_item *item, const qd_wasm_module_options *options, qd_linked_import *linked,
+                             const qd_host_function **out, qd_error *err)
 {
     static const char *const kinds[] = {[QE_WASM_FUNC] = "function",
                                         [QE_WASM_TABLE] = "table",
@@ -88,53 +90,44 @@ static qd_status find_import(const qe_wasm_item *item, uint32_t granted, const q
                                         [QE_WASM_GLOBAL] = "global",
                                         [QE_WASM_TAG] = "tag"};
     qd_wasm_signature signature = signature_of(item);
-    qd_host_import import = {.module = {item->module, item->module_len}, .name = {item->name, item->name_len}};
-    import.signature = item->kind == QE_WASM_FUNC ? &signature : NULL;
-    import.kind = kinds[item->kind];
-    return qd_host_find(&import, granted, out, err);
-}
-
-static qd_status check_imports(const qe_wasm_info *info, uint32_t granted, qd_error *err)
-{
-    const qe_wasm_item *items;
-    const qd_host_function *found;
-    size_t n = qe_wasm_imports(info, &items);
-    qd_status rc = QD_OK;
-    for (size_t i = 0; i < n && !rc; i++)
-        rc = find_import(&items[i], granted, &found, err);
-    return rc;
-}
-
-qd_status qd_wasm_module_check(const uint8_t *bytes, size_t n, const qd_wasm_module_options *options, qd_error *err)
-{
-    qe_wasm_info *info = NULL;
-    qd_status rc = inspect(bytes, n, &info, err);
-    if (!rc)
-        rc = check_imports(info, options->permissions, err);
-    qe_wasm_info_free(info);
-    return rc;
+    const qd_wasm_signature *s = item->kind == QE_WASM_FUNC ? &signature : NULL;
+    const qd_str module = {item->module, item->module_len}, name = {item->name, item->name_len};
+    qd_status rc = qd_links_find(options, &(qd_wasm_import){module, name, s}, linked, err);
+    if (rc || linked->export_name)
+        return rc;
+    qd_host_import import = {.module = module, .name = name, .signature = s, .kind = kinds[item->kind]};
+    return qd_host_find(&import, options->permissions, out, err);
 }
 
 /* ---- making a module -------------------------------------------------------------------------------------------- */
 
-static qd_status keep_imports(qd_wasm_module *m, const qe_wasm_info *info, qd_error *err)
+static void note_columns(qd_wasm_module *m, const qd_host_function *f)
+{
+    if (!f || f->call)
+        return;
+    m->imports_columns = true;
+    m->reads_scores |= f->permission == QD_PERM_READ_SCORE;
+    m->reads_by_handle |= f->permission == QD_PERM_READ_DOCUMENT;
+}
+
+static qd_status keep_imports(qd_wasm_module *m, const qe_wasm_info *info, const qd_wasm_module_options *options,
+                              qd_error *err)
 {
     const qe_wasm_item *items;
     size_t n = qe_wasm_imports(info, &items);
     m->imports = calloc(n + 1, sizeof *m->imports);
+    m->linked_imports = calloc(n + 1, sizeof *m->linked_imports);
     m->import_names = calloc(n + 1, sizeof *m->import_names);
-    if (!m->imports || !m->import_names)
+    if (!m->imports || !m->linked_imports || !m->import_names)
         return qd_fail_nomem(err);
     for (size_t i = 0; i < n; i++) {
-        qd_status rc = find_import(&items[i], m->permissions, &m->imports[i], err);
+        qd_status rc = find_import(&items[i], options, &m->linked_imports[i], &m->imports[i], err);
         if (rc)
             return rc;
-        const qd_host_function *f = m->imports[i];
-        m->imports_columns |= !f->call;
-        m->reads_scores |= !f->call && f->permission == QD_PERM_READ_SCORE;
-        m->reads_by_handle |= !f->call && f->permission == QD_PERM_READ_DOCUMENT;
+        note_columns(m, m->imports[i]);
         char name[128];
-        snprintf(name, sizeof name, "%s.%s", m->imports[i]->module, m->imports[i]->name);
+        snprintf(name, sizeof name, "%.*s.%.*s", (int)items[i].module_len, items[i].module, (int)items[i].name_len,
+                 items[i].name);
         m->import_names[i] = qd_str_dup(qd_str_of(name));
         if (!m->import_names[i])
             return qd_fail_nomem(err);
@@ -201,7 +194,10 @@ qd_status qd_wasm_module_read(const uint8_t *bytes, size_t n, const qd_wasm_modu
     m->has_start = shape.has_start;
     m->is_bounded = shape.is_bounded;
     m->longest_path = shape.longest_path;
-    rc = keep_imports(m, info, err);
+    m->is_bounded &= options->n_deps == 0; /* what they do is not counted */
+    rc = qd_links_init(&m->links, options, err);
+    if (!rc)
+        rc = keep_imports(m, info, options, err);
     if (!rc)
         rc = keep_exports(m, info, err);
     if (!rc)
@@ -225,7 +221,9 @@ qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, 
         return rc;
     m->engine = e;
     qd_wasm_engine_ref(e);
-    rc = qd_wasm_tiers_load(m, options, err);
+    rc = qd_links_load(&m->links, err);
+    if (!rc)
+        rc = qd_wasm_tiers_load(m, options, err);
     if (!rc)
         *out = QD_TAKE(m);
     qd_wasm_module_unref(m);
@@ -244,6 +242,7 @@ void qd_wasm_module_unref(qd_wasm_module *m)
     if (m->engine)
         qd_optimizer_forget(m->engine->optimizer, m);
     qd_wasm_native_unref(atomic_load_explicit(&m->native, memory_order_relaxed));
+    qd_links_deinit(&m->links);
     qd_blob_unref(m->bytes);
     pthread_mutex_destroy(&m->native_lock);
     for (size_t i = 0; i < m->n_imports; i++)
@@ -251,10 +250,19 @@ void qd_wasm_module_unref(qd_wasm_module *m)
     for (size_t i = 0; i < m->n_exports; i++)
         free(m->exports[i].name);
     free(m->import_names);
+    free(m->linked_imports);
     free(m->imports);
     free(m->exports);
     qd_wasm_engine_free(m->engine);
     free(m);
+}
+
+qd_status qd_wasm_module_check(const uint8_t *bytes, size_t n, const qd_wasm_module_options *options, qd_error *err)
+{
+    qd_wasm_module *m = NULL;
+    qd_status rc = qd_wasm_module_read(bytes, n, options, &m, err);
+    qd_wasm_module_unref(m);
+    return rc;
 }
 
 /* ---- questions -------------------------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 
 #include "wasm/blob.h"
 #include "wasm/host.h"
+#include "wasm/link.h"
 #include "wasm/native.h"
 #include "wasm/sections.h"
 
@@ -37,7 +38,8 @@ struct qd_wasm_module {
     const qd_host_function **imports; /* of the table; in the module's order */
     char **import_names;
     size_t n_imports;
-    size_t n_deps;
+    qd_linked_import *linked_imports; /* likewise; what a dependency answers has NULL in `imports` */
+    qd_links links;
     qd_wasm_export *exports; /* functions */
     size_t n_exports;
     bool imports_columns; /* some import is answered by the columns module (columns.h): */

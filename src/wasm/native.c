@@ -12,8 +12,8 @@ static qd_status link_imports(qd_wasm_native *native, const qd_wasm_module *m, q
     wasmtime_linker_t *linker = wasmtime_linker_new(native->backend->wasm);
     wasmtime_linker_allow_shadowing(linker, true); /* a module may import one function several times */
     for (size_t i = 0; i < m->n_imports && !rc; i++)
-        rc = m->imports[i]->call ? qd_host_define(linker, m->imports[i], err) : QD_OK;
-    if (!rc && m->imports_columns) {
+        rc = m->imports[i] && m->imports[i]->call ? qd_host_define(linker, m->imports[i], err) : QD_OK;
+    if (!rc && (m->imports_columns || m->links.n > 0)) {
         native->linker = linker;
         return QD_OK;
     }

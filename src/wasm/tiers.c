@@ -25,7 +25,7 @@ static bool is_quick(const qd_host_function *f)
 
 qd_backend_kind qd_wasm_tiers_best(const qd_wasm_module *m)
 {
-    bool is_bounded = m->is_bounded && m->longest_path <= MAX_BOUNDED_PATH && m->n_deps == 0;
+    bool is_bounded = m->is_bounded && m->longest_path <= MAX_BOUNDED_PATH && m->links.n == 0;
     for (size_t i = 0; i < m->n_imports && is_bounded; i++)
         is_bounded = m->imports[i] && is_quick(m->imports[i]);
     return is_bounded ? QD_BACKEND_BOUNDED : QD_BACKEND_OPTIMIZED;
@@ -101,7 +101,7 @@ static qd_status load_precompiled(qd_wasm_module *m, const qd_wasm_module_option
 static bool load_baseline(qd_wasm_module *m)
 {
     const qd_wasm_engine_options *o = &m->engine->options;
-    if (m->n_deps > 0 || (!o->has_baseline_only &&
+    if (m->links.n > 0 || (!o->has_baseline_only &&
                           (o->compile_threads == 0 || m->state.code_bytes <= o->direct_code_bytes)))
         return false;
     return compile_in_place(m, QD_BACKEND_BASELINE, NULL) == QD_OK &&
