@@ -64,6 +64,18 @@ static int close_all(void **state)
     return 0;
 }
 
+/* Each test begins with nothing counted and nobody in quarantine. */
+static int forget_all(void **state)
+{
+    static const char *const NAMES[] = {"breaks", "shatters", "large", "hangs"};
+    qd_error err = QD_ERROR_INIT;
+    (void)state;
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
+        assert_status_ok(qd_quarantine_reinstate(quarantine, qd_str_of(NAMES[i]), QD_STR("1.0.0"), NULL, &err), &err);
+    assert_int_equal(qd_quarantine_count(quarantine), 0);
+    return 0;
+}
+
 static qd_status search(const char *body)
 {
     qd_error err = QD_ERROR_INIT;
@@ -116,6 +128,7 @@ static void test_failing_in_many_segments__is_one_failure(void **state)
     assert_int_equal(qd_search_run(&rq, &w, &err), QD_EUDF_FAILED);
     assert_int_equal(qd_search_run(&rq, &w, &err), QD_EUDF_FAILED);
     assert_int_equal(qd_search_run(&rq, &w, &err), QD_EUDF_QUARANTINED);
+    assert_status_ok(qd_quarantine_reinstate(quarantine, QD_STR("always"), QD_STR("1.0.0"), NULL, &err), &err);
     qd_buf_deinit(&out);
     qd_pool_free(pool);
 }
@@ -231,7 +244,7 @@ static void test_removed_and_registered_again__starts_without(void **state)
     expect(QUERY(USE("breaks", "99")), QD_OK);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_all, close_all)
+#define TEST(name) cmocka_unit_test_setup(name, forget_all)
 
 int main(void)
 {
@@ -248,5 +261,5 @@ int main(void)
         TEST(test_count__tells_and_is_told),
         TEST(test_removed_and_registered_again__starts_without),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_all, close_all);
 }
