@@ -85,6 +85,11 @@ static const option BENCH_OPTIONS[] = {
 static const option ROLLBACK_OPTIONS[] = {{"to", "VERSION", "to this version (default: the one before)"}, {0}};
 static const option HISTORY_OPTIONS[] = {{"page", "N", "from 1"}, {"size", "N", "entries per page (100)"}, {0}};
 static const option STATS_OPTIONS[] = {{"reset", NULL, "begin anew"}, {0}};
+static const option COMPILE_OPTIONS[] = {
+    {"target", "MACHINE", "x86_64 or aarch64 (default: as this one)"},
+    {"out", "FILE", "where to (default: beside the module, .cwasm)"},
+    {0},
+};
 static const option WASM_OPTIONS[] = {{"out", "FILE", "where to (default: NAME.wasm; -: stdout)"}, {0}};
 static const option CREATE_OPTIONS[] = {
     {"mapping", "JSON", "the mapping, or @FILE: {\"properties\":…}, or a whole body with \"mappings\""}, {0}};
@@ -112,6 +117,8 @@ static const option SEARCH_OPTIONS[] = {
 static const command COMMANDS[] = {
     {"udf", "init", "NAME", "make a project: source, manifest, cases, build script", 1, 1, INIT_OPTIONS, udf_init},
     {"udf", "build", "[DIR]", "build a project's module with its toolchain", 0, 1, NULL, udf_build},
+    {"udf", "compile", "DIR|FILE", "make native code ahead of time, for `udf sign --native` and deploy", 1, 1,
+     COMPILE_OPTIONS, udf_compile},
     {"udf", "deploy", "DIR|FILE", "register a function: a directory with manifest.json and its module, or a module", 1,
      1, DEPLOY_OPTIONS, udf_deploy},
     {"udf", "validate", "DIR|FILE", "all checks of deploy; nothing is kept", 1, 1, DEPLOY_OPTIONS, udf_validate},

@@ -38,6 +38,7 @@ const command *command_find(int argc, char **argv, int *n_words);
 /* The whole list, one group ("udf"), or one command with its options. */
 void command_help(FILE *out, const char *group, const command *c);
 
+qd_status udf_compile(qctl *q, const args *a, qd_error *err);
 qd_status udf_deploy(qctl *q, const args *a, qd_error *err);
 qd_status udf_validate(qctl *q, const args *a, qd_error *err);
 qd_status udf_delete(qctl *q, const args *a, qd_error *err);

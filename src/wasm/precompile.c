@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "wasm/precompile.h"
+#include "wasm/precompile_impl.h"
 
 #include "wasm/engine_impl.h"
 #include "wasm/module_impl.h"

@@ -1,37 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Native code made ahead of time, perhaps on and for another machine. Nothing can check machine code: whoever loads it
- * has to know where it comes from (a signature). It says what it is:
- *
- *     0  "QDAOT\0\0\1"
- *     8  1: with epoch checks, 2: without; 7 bytes of 0
- *    16  SHA-256 of the module: 64 hexadecimal digits
- *    80  the target, "x86_64" or "aarch64", filled up with 0 to 16 bytes
- *    96  the engine's version, filled up with 0 to 32 bytes
- *   128  code as the engine takes it */
+ * (qd_wasm_module_options) has to know where it comes from. */
 #ifndef QD_WASM_PRECOMPILE_H
 #define QD_WASM_PRECOMPILE_H
 
-#include "wasm/backend.h"
-
-typedef struct qd_precompiled {
-    qd_backend_kind kind;
-    char hash[QD_SHA256_HEX_SIZE];
-    char target[17], engine[33];
-    qd_str code; /* view */
-} qd_precompiled;
+#include "base/buf.h"
+#include "base/error.h"
 
 /* "x86_64", "aarch64"; NULL past the end. */
 const char *qd_precompile_target_at(size_t i);
 
 /* Inspects and compiles for a target (NULL: this machine's architecture). The processor is taken to be of the x86-64-v3
- * level (2013), or an ARMv8.0. Imports are only checked for being host functions. *out: owned by caller.
- * Errors: QD_EINVAL (unknown target), QD_EUDF_WASM, QD_EUDF_COMPILE. */
+ * level (2013), or an ARMv8.0. All permissions are taken for granted; functions with dependencies are left to the
+ * server, which knows them. *out: owned by caller. Errors: QD_EINVAL (unknown target), QD_EUDF_WASM, QD_EUDF_COMPILE. */
 qd_status qd_wasm_precompile(const uint8_t *bytes, size_t n, const char *target, qd_buf *out, qd_error *err);
-
-/* Errors: QD_EUDF_COMPILE. */
-qd_status qd_precompiled_parse(const uint8_t *bytes, size_t n, qd_precompiled *out, qd_error *err);
-/* Is it for this module, machine and engine, and with the checks that the module needs? Errors: QD_EUDF_COMPILE. */
-qd_status qd_precompiled_check(const qd_precompiled *p, const qd_wasm_module *m, qd_error *err);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "wasm/engine_impl.h"
-#include "wasm/precompile.h"
+#include "wasm/precompile_impl.h"
 
 /* In units of about a nanosecond at worst (qe_wasm_shape): a call without epoch checks cannot be stopped, and neither
  * can a run of several, which is cut to so many rows that it ends in time. */

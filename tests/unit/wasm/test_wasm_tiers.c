@@ -10,7 +10,7 @@
 
 #include "wasm/instance.h"
 #include "wasm/module_impl.h"
-#include "wasm/precompile.h"
+#include "wasm/precompile_impl.h"
 
 /* f(i64 context) -> f64: the sum of 0 … 9, by a loop, so that it needs epoch checks. */
 #define LOOPED                                                                                                         \
