@@ -258,9 +258,6 @@ static qd_status read_registration(const qd_registry *r, const qd_registration *
 static qd_status build(qd_registry *r, qd_candidate *c, qd_error *err)
 {
     const qd_registration *reg = c->reg;
-    if (c->manifest->n_deps > 0)
-        return qd_fail_field(err, QD_EUDF_PARAMS, "depends_on",
-                             "manifest field 'depends_on': modules cannot be linked yet; leave it out or empty");
     qd_status st = qd_pins_resolve(r, c->manifest, &c->pins, err);
     if (st == QD_OK)
         st = qd_registry_load_pins(r, &c->pins, c->deps, err);
