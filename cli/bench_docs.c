@@ -36,6 +36,13 @@ static qd_status take_list(bench_docs *d, json_t *list, const char *where, qd_er
     return QD_OK;
 }
 
+static bool is_blank(const char *p, const char *stop)
+{
+    while (p < stop && (*p == ' ' || *p == '\t' || *p == '\r'))
+        p++;
+    return p == stop;
+}
+
 qd_status bench_docs_read(bench_docs *d, const char *path, qd_error *err)
 {
     qd_buf file;
@@ -51,7 +58,7 @@ qd_status bench_docs_read(bench_docs *d, const char *path, qd_error *err)
         stop = stop ? stop : end;
         json_t *v = NULL;
         qd_error why = QD_ERROR_INIT;
-        if (strspn(p, " \t\r") < (size_t)(stop - p)) {
+        if (!is_blank(p, stop)) {
             rc = qd_json_parse((qd_str){p, (size_t)(stop - p)}, &v, &why);
             if (rc)
                 rc = qd_fail(err, rc, "%s, line %zu, column %u: %s", path, line, why.column, why.message);

@@ -6,8 +6,8 @@
 static qd_handle popularity = -1;
 static double boost;
 
-/* At the first document. An instance serves one query, so a parameter that is the same for all its documents may be kept
- * as well. */
+/* At the first document. An instance serves one query, so a parameter that is the same for all its documents may be
+ * kept as well. */
 static void prepare(void)
 {
     popularity = qd_field("popularity");
