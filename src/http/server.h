@@ -5,8 +5,9 @@
  *   uri.c, request.c  the request taken apart         router.c, routes.c  which handler
  *   exchange*.c       one request on its connection   server.c            start, stop, pools
  *   watch.c           clients that go away            api_*.c             the handlers
- * Bounds: size of one body, bytes of all bodies, connections, queue of each pool; past them 413 or 429, before memory
- * runs out. Lock order: none is held while a handler runs. */
+ *   rate_limit.c      how often one client may call   openapi*.c          the API's description
+ * Bounds: size of one body, bytes of all bodies, connections, queue of each pool, calls of one client; past them 413 or
+ * 429, before memory runs out. Lock order: none is held while a handler runs. */
 #ifndef QD_HTTP_SERVER_H
 #define QD_HTTP_SERVER_H
 
