@@ -99,6 +99,23 @@ static qd_status find_import(const qe_wasm_item *item, const qd_wasm_module_opti
     return qd_host_find(&import, options->permissions, out, err);
 }
 
+#define ABI_VERSION 1
+
+static qd_status check_abi_version(const uint8_t *bytes, size_t n, qd_error *err)
+{
+    int32_t version = ABI_VERSION;
+    qd_wasm_abi abi = qd_wasm_abi_version(bytes, n, &version);
+    if (abi == QD_WASM_ABI_UNREADABLE)
+        return qd_fail(err, QD_EUDF_WASM,
+                       "the export 'quidditch_abi_version' is no constant: it must be an immutable i32 global, or a "
+                       "function without parameters whose code is one i32 constant");
+    if (version != ABI_VERSION)
+        return qd_fail(err, QD_EUDF_WASM,
+                       "the module was written for version %d of the guest ABI; this engine has version %d", version,
+                       ABI_VERSION);
+    return QD_OK;
+}
+
 /* ---- making a module -------------------------------------------------------------------------------------------- */
 
 static void note_columns(qd_wasm_module *m, const qd_host_function *f)
@@ -198,6 +215,8 @@ qd_status qd_wasm_module_read(const uint8_t *bytes, size_t n, const qd_wasm_modu
     rc = qd_links_init(&m->links, options, err);
     if (!rc)
         rc = keep_imports(m, info, options, err);
+    if (!rc)
+        rc = check_abi_version(bytes, n, err);
     if (!rc)
         rc = keep_exports(m, info, err);
     if (!rc)

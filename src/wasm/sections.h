@@ -19,6 +19,12 @@ typedef struct qd_wasm_state {
 
 qd_wasm_state qd_wasm_state_of(const uint8_t *bytes, size_t n);
 
+/* What a module says is the version of the guest ABI that it was written for. */
+typedef enum qd_wasm_abi { QD_WASM_ABI_UNSAID, QD_WASM_ABI_SAID, QD_WASM_ABI_UNREADABLE } qd_wasm_abi;
+/* Looks for the export quidditch_abi_version: a global, or a function whose code is one constant. For valid modules
+ * that import functions only. */
+qd_wasm_abi qd_wasm_abi_version(const uint8_t *bytes, size_t n, int32_t *version);
+
 /* A custom section: [start, end) with its header, `data` what stands behind its name. */
 typedef struct qd_wasm_custom {
     size_t start, end;

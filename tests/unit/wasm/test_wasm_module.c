@@ -136,6 +136,33 @@ static void test_exports__signatures_as_they_are(void **state)
     assert_true(qd_wasm_module_is_bounded(f->module, &path));
 }
 
+static void test_module__abi_version__is_checked(void **state)
+{
+    fixture *f = *state;
+    static const struct {
+        const char *wat, *message; /* NULL: accepted */
+    } cases[] = {
+        {"(module (global (export \"quidditch_abi_version\") i32 (i32.const 1)))", NULL},
+        {"(module (global i64 (i64.const -77)) (global (export \"quidditch_abi_version\") i32 (i32.const 1)))", NULL},
+        {"(module (import \"env\" \"get_score\" (func (param i64) (result f64)))"
+         " (func (export \"f\")) (func (export \"quidditch_abi_version\") (result i32) (i32.const 1)))",
+         NULL},
+        {"(module (func (export \"quidditch_abi_version\") (result i32) (return (i32.const 1))))", NULL},
+        {"(module (global (export \"quidditch_abi_version\") i32 (i32.const 2)))", "written for version 2"},
+        {"(module (func (export \"quidditch_abi_version\") (result i32) (i32.const -3)))", "written for version -3"},
+        {"(module (global (export \"quidditch_abi_version\") (mut i32) (i32.const 1)))", "is no constant"},
+        {"(module (func (export \"quidditch_abi_version\") (result i32) (i32.add (i32.const 1) (i32.const 0))))",
+         "is no constant"},
+        {"(module (memory (export \"quidditch_abi_version\") 1))", "is no constant"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(fixture_compile(f, cases[i].wat, ALL_PERMISSIONS), cases[i].message ? QD_EUDF_WASM : QD_OK);
+        if (cases[i].message)
+            assert_message_has(f, cases[i].message);
+        fixture_reset(state);
+    }
+}
+
 static void test_program__unfit_exports__are_refused(void **state)
 {
     fixture *f = *state;
@@ -246,6 +273,7 @@ int main(void)
         TEST(test_imports__unknown_or_not_functions__are_refused),
         TEST(test_imports__both_forms_of_log_and_doubles__link),
         TEST(test_exports__signatures_as_they_are),
+        TEST(test_module__abi_version__is_checked),
         TEST(test_program__unfit_exports__are_refused),
         TEST(test_program__65_parameters__are_refused),
         TEST(test_features__beyond_wasm_2__are_refused),
