@@ -269,6 +269,7 @@ static qd_status build(qd_registry *r, qd_candidate *c, qd_error *err)
         .wasm_size = reg->wasm_size,
         .native = reg->native,
         .native_size = reg->native_size,
+        .must_use_native = true,
         .deps = c->deps,
         .n_deps = c->pins.n,
         .registered_at_ms = qd_clock_wall_ms(),

@@ -36,6 +36,7 @@ static qd_status compile(qd_wasm_engine *e, qd_udf *u, const qd_udf_source *sour
         .permissions = m->permissions,
         .native = source->native,
         .native_n = source->native_size,
+        .must_use_native = source->must_use_native,
         .deps = deps,
         .n_deps = source->n_deps,
     };

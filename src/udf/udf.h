@@ -14,6 +14,7 @@ typedef struct qd_udf_source {
     size_t wasm_size;
     const uint8_t *native; /* verified; NULL: none */
     size_t native_size;
+    bool must_use_native; /* at registration: later, what has become unfit is compiled anew */
     qd_udf *const *deps; /* one for each of the manifest's dependencies, in their order */
     size_t n_deps;
     int64_t registered_at_ms;
