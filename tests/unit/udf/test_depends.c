@@ -4,6 +4,7 @@
 #include "base/sign.h"
 #include "registry_fixture.h"
 #include "store/scratch_dir.h"
+#include "udf/binding.h"
 
 /* Registers `name`@`version` with `depends_on`, the content of the array. */
 static qd_status add_with(const char *name, const char *version, const char *depends_on, qd_error *err)
@@ -127,6 +128,60 @@ static void test_remove__what_is_needed__names_who_needs_it(void **state)
     assert_int_equal(keys_with(""), 0);
 }
 
+/* ---- linked ---- */
+
+static void register_wat(const char *manifest, const char *wat)
+{
+    qd_error err = QD_ERROR_INIT;
+    qd_udf *u = NULL;
+    qd_registered result;
+    json_t *json = json_of(manifest);
+    qd_registration reg = {.manifest = json};
+    uint8_t *bytes = wat_bytes(wat, &reg.wasm_size);
+    reg.wasm = bytes;
+    assert_status_ok(qd_registry_register(registry, &reg, &u, &result, &err), &err);
+    qd_udf_unref(u);
+    free(bytes);
+    json_decref(json);
+}
+
+/* What a function gives for a document without anything. */
+static double result_of(const char *name)
+{
+    qd_error err = QD_ERROR_INIT;
+    const qd_run_control control = {.deadline_ns = INT64_MAX};
+    qd_udf *u = NULL;
+    qd_buf out;
+    qd_json w;
+    json_t *v = NULL, *body = json_of("{\"document\":{}}");
+    qd_buf_init(&out, 1 << 20);
+    qd_json_init(&w, &out, false);
+    assert_status_ok(qd_registry_get(registry, qd_str_of(name), QD_STR(""), &u, &err), &err);
+    assert_status_ok(qd_udf_test(u, body, &control, &w, &err), &err);
+    assert_status_ok(qd_json_parse(qd_buf_str(&out), &v, &err), &err);
+    double result = json_number_value(json_object_get(v, "result"));
+    json_decref(v);
+    json_decref(body);
+    qd_udf_unref(u);
+    qd_buf_deinit(&out);
+    return result;
+}
+
+static void test_call__of_a_dependency__is_that_of_the_pinned_version(void **state)
+{
+    (void)state;
+    add_version("base", "1.0.0", 20);
+    register_wat("{\"name\":\"f\",\"version\":\"1.0.0\",\"depends_on\":[{\"name\":\"base\",\"version\":\"^1\"}]}",
+                 "(module (import \"base\" \"filter\" (func $base (result f64)))"
+                 " (func (export \"filter\") (result f64) (f64.add (call $base) (f64.const 1))))");
+    add_version("base", "1.1.0", 30);
+    for (int i = 0; i < 2; i++) {
+        assert_true(result_of("f") == 21);
+        assert_true(result_of("base") == 30);
+        reopen();
+    }
+}
+
 /* ---- trust ---- */
 
 /* With one trusted key, which has signed nothing. */
@@ -204,6 +259,7 @@ int main(void)
         TEST(test_register__bad_dependencies__are_refused_by_name),
         TEST(test_register__too_many_below__is_refused),
         TEST(test_remove__what_is_needed__names_who_needs_it),
+        TEST(test_call__of_a_dependency__is_that_of_the_pinned_version),
         TEST(test_policy_require__unsigned__is_neither_registered_nor_loaded),
         TEST(test_native_code__not_signed__is_refused),
     };
