@@ -32,6 +32,7 @@ typedef struct bench {
     float scores[QD_BLOCK_DOCS];
     double out[QD_BLOCK_DOCS];
     uint8_t valid[QD_BLOCK_DOCS];
+    qd_value values[QD_BLOCK_DOCS];
     /* figures */
     qd_histogram per_doc_ps, start_ns;
     uint64_t n_docs, n_results, host_calls;
@@ -39,6 +40,16 @@ typedef struct bench {
 } bench;
 
 /* ---- making it ready --------------------------------------------------------------------------------------------- */
+
+/* An aggregate's results are of many documents. */
+static qd_status check_kind(const bench *b, qd_error *err)
+{
+    const qd_udf *u = b->function.udf;
+    return u->manifest->kind == QD_KIND_AGGREGATE
+               ? qd_fail(err, QD_EUNSUPPORTED, "%s is an aggregate: filters, scores and transforms can be measured",
+                         u->label)
+               : QD_OK;
+}
 
 /* The first case that is to succeed: it says which parameters make sense. NULL: none. */
 static const json_t *usable_case(const bench *b)
@@ -110,8 +121,8 @@ static void load_cases(bench *b, const char *where)
 
 /* ---- measuring --------------------------------------------------------------------------------------------------- */
 
-/* A filter's 0 and a score of 0 are as good as none; what a transform gives may be a text. */
-static bool is_any_result(const bench *b)
+/* What a transform gives may be a text, and 0 is as good as any. */
+static bool is_transform(const bench *b)
 {
     return b->function.udf->manifest->kind == QD_KIND_TRANSFORM;
 }
@@ -122,7 +133,8 @@ static qd_status run_block(bench *b, qd_runner *r, size_t *next, uint32_t n, int
     b->docs.block = n;
     *next = (*next + n) % b->docs.n;
     int64_t start = qd_clock_mono_ns();
-    qd_status rc = qd_runner_run(r, n, b->scores, b->out, b->valid, err);
+    qd_status rc = is_transform(b) ? qd_runner_run_values(r, n, b->scores, b->values, err)
+                                   : qd_runner_run(r, n, b->scores, b->out, b->valid, err);
     *took_ns = qd_clock_mono_ns() - start;
     return rc;
 }
@@ -150,7 +162,7 @@ static qd_status run_until(bench *b, qd_runner *r, int64_t stop_ns, bool is_meas
         b->total_ns += took_ns;
         b->n_docs += QD_BLOCK_DOCS;
         for (uint32_t row = 0; row < QD_BLOCK_DOCS; row++)
-            b->n_results += b->valid[row] && (is_any_result(b) || b->out[row] != 0);
+            b->n_results += is_transform(b) ? b->values[row].type != QD_NULL : b->valid[row] && b->out[row] != 0;
     }
     return QD_OK;
 }
@@ -225,7 +237,7 @@ static void report(const qctl *q, const bench *b)
     printf("per document   %.2f ns mean, %.2f p50, %.2f p99 (of %s calls, in blocks of %d)\n", mean_ns,
            per_doc_ns(b, 50), per_doc_ns(b, 99), text_count((int64_t)b->n_docs, n_calls), QD_BLOCK_DOCS);
     printf("               %.2f host calls; %.0f %% have a result%s\n", calls,
-           100 * (double)b->n_results / (double)b->n_docs, is_any_result(b) ? "" : " that is not 0");
+           100 * (double)b->n_results / (double)b->n_docs, is_transform(b) ? "" : " that is not 0");
     printf("a start        %.1f us p50 (a query pays it for each segment)\n", start_us);
 }
 
@@ -254,8 +266,8 @@ qd_status udf_bench(qctl *q, const args *a, qd_error *err)
     qd_histogram_init(&b->per_doc_ps);
     qd_histogram_init(&b->start_ns);
     load_cases(b, a->words[0]);
-    if (!(rc = local_open(&b->function, &r, err)) && !(rc = bind(b, a, err)) && !(rc = choose_documents(b, a, err)) &&
-        !(rc = measure(b, (double)ms / 1000, err)))
+    if (!(rc = local_open(&b->function, &r, err)) && !(rc = check_kind(b, err)) && !(rc = bind(b, a, err)) &&
+        !(rc = choose_documents(b, a, err)) && !(rc = measure(b, (double)ms / 1000, err)))
         report(q, b);
     bench_deinit(b);
     free(b);

@@ -320,6 +320,34 @@ def test_bench__function_that_fails__says_why(offline, tmp_path):
     assert "function 'bad@1.0.0', document '0': trap: unreachable executed" in err
 
 
+def test_bench__transform__counts_what_has_a_result(offline, tmp_path):
+    (tmp_path / "t.wat").write_text("""(module (import "env" "set_result_string" (func $set (param i32 i32)))
+      (import "env" "set_result_missing" (func $none)) (memory (export "memory") 1) (data (i32.const 0) "hello")
+      (global $n (mut i32) (i32.const 0))
+      (func (export "f") (param i64) (result i32)
+        (global.set $n (i32.add (global.get $n) (i32.const 1)))
+        (if (i32.and (global.get $n) (i32.const 1))
+          (then (call $set (i32.const 0) (i32.const 5))) (else (call $none)))
+        (i32.const 0)))""")
+    (tmp_path / "m.json").write_text(json.dumps({"name": "hello", "version": "1.0.0", "function_name": "f",
+                                                 "kind": "transform", "abi": "row", "returns": [{"type": "string"}]}))
+    assert "1.00 host calls; 50 % have a result\n" in offline("udf", "bench", "t.wat", "--manifest", "m.json", "--ms",
+                                                             "20").out
+
+
+def test_bench__aggregate__is_refused(offline, tmp_path):
+    (tmp_path / "a.wat").write_text("""(module (memory (export "memory") 1)
+      (func (export "agg_init") (result i32) (i32.const 0)) (func (export "agg_update") (param i32 f64))
+      (func (export "agg_merge") (param i32 i32 i32))
+      (func (export "agg_serialize") (param i32) (result i64) (i64.const 0))
+      (func (export "agg_finish") (param i32) (result f64) (f64.const 0)))""")
+    (tmp_path / "m.json").write_text(json.dumps({
+        "name": "agg", "version": "1.0.0", "function_name": "agg", "kind": "aggregate", "abi": "typed",
+        "parameters": [{"name": "p", "type": "f64", "from": "_source.p"}]}))
+    err = offline("udf", "bench", "a.wat", "--manifest", "m.json", status=22).err
+    assert "agg@1.0.0 is an aggregate: filters, scores and transforms can be measured" in err
+
+
 # ---- the life of a version, said wrong -------------------------------------------------------------------------------
 
 
