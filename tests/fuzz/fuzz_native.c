@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What stands before machine code: entries of the native cache, and code made ahead of time. Nothing but what was sealed
+ * What stands before machine code: entries of the native cache, code made ahead of time. Nothing but what was sealed
  * may be opened; the code itself is not looked at here. */
 #include <stdlib.h>
 #include <string.h>
