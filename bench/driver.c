@@ -2,9 +2,9 @@
  *
  * bench_driver: what the function runtime itself costs, without an index or a server, on one thread. Prints JSON, the
  * best of many passes: nanoseconds per document for a scorer of two fields as C compiled with -O2 (called for each
- * document, and as a loop), in the typed shape (without epoch checks, as it is provably short, and with), the handle and
- * the batch shape (with and without SIMD), and in the row shape with two reads; microseconds to acquire and release an instance; and how long past its deadline
- * a function that never ends goes on, at the worst of many times. */
+ * document, and as a loop), in the typed shape (without epoch checks, as it is provably short, and with them), the
+ * handle and the batch shape (with and without SIMD), and in the row shape with two reads; microseconds to acquire and
+ * release an instance; and how long past its deadline a function that never ends goes on, at the worst of many. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -245,10 +245,12 @@ int main(void)
            best_native_ns(run_native_loop), best_run_ns(batch, 7), best_run_ns(simd, 7), handle_ns,
            acquire_us(handle, 0, handle_ns), acquire_us(simd, 7, best_run_ns(simd, 7)));
     printf("\"c_ns\": %.2f, \"typed_ns\": %.2f, \"typed_with_checks_ns\": %.2f, \"row_two_reads_ns\": %.2f,\n"
-           " \"row_two_reads_and_score_ns\": %.2f, \"acquire_stateless_us\": %.1f, \"acquire_with_memory_us\": %.1f, \"acquire_row_us\": %.1f,\n "
+           " \"row_two_reads_and_score_ns\": %.2f, \"acquire_stateless_us\": %.1f,\n"
+           " \"acquire_with_memory_us\": %.1f, \"acquire_row_us\": %.1f,\n "
            "\"overrun_ms\": %.2f}\n",
            best_native_ns(run_native), typed_ns, best_run_ns(checked, 7), best_run_ns(read2, 0), row_ns,
-           acquire_us(stateless, 7, typed_ns), acquire_us(stateful, 7, typed_ns), acquire_us(row, 0, row_ns), worst_overrun_ms(e));
+           acquire_us(stateless, 7, typed_ns), acquire_us(stateful, 7, typed_ns),
+           acquire_us(row, 0, row_ns), worst_overrun_ms(e));
     qd_wasm_program_unref(simd);
     qd_wasm_program_unref(batch);
     qd_wasm_program_unref(handle);

@@ -60,14 +60,14 @@ typedef struct qd_wasm_module_options {
     const uint8_t *native;
     size_t native_n;
     bool must_use_native; /* else code that cannot be used is compiled anew */
-    const qd_wasm_dependency *deps; /* borrowed; the module holds references to their modules */
+    const qd_wasm_dependency *deps; /* borrowed; of the same engine, kept by the module; link.h has the rules */
     size_t n_deps;
 } qd_wasm_module_options;
 
 /* Inspects, checks the imports against the permissions and the table of host functions, and compiles. `bytes` borrowed.
  * Errors: QD_EUDF_WASM (not a module, invalid: with the byte offset in the message), QD_EUDF_COMPILE (unknown import or
- * import with another signature, too many things), QD_EUDF_PERMISSION (import whose permission is not granted; names
- * both). */
+ * import with another signature, dependencies that do not fit, native code that must be used and cannot),
+ * QD_EUDF_PERMISSION (import whose permission is not granted; names both), QD_EUDF_FULL (max_code_bytes). */
 qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, const qd_wasm_module_options *options,
                              qd_wasm_module **out, qd_error *err);
 /* The checks alone, nothing compiled. */
