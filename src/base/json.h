@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/value.h"
 
 typedef struct qd_json {
     qd_buf *out;
@@ -34,6 +35,8 @@ void qd_json_f64(qd_json *w, double value);
 void qd_json_f32(qd_json *w, float value);
 void qd_json_bool(qd_json *w, bool value);
 void qd_json_null(qd_json *w);
+/* null, a boolean, a number or a string. */
+void qd_json_scalar(qd_json *w, qd_value value);
 /* Bytes that are JSON already, as one value. */
 void qd_json_raw(qd_json *w, qd_str json);
 /* A jansson value, compact. */

@@ -148,6 +148,20 @@ void qd_json_str(qd_json *w, qd_str value)
     w->need_comma = true;
 }
 
+void qd_json_scalar(qd_json *w, qd_value v)
+{
+    if (v.type == QD_BOOL)
+        qd_json_bool(w, v.as.b);
+    else if (v.type == QD_I64)
+        qd_json_i64(w, v.as.i);
+    else if (v.type == QD_F64)
+        qd_json_f64(w, v.as.f);
+    else if (v.type == QD_STRING)
+        qd_json_str(w, v.as.s);
+    else
+        qd_json_null(w);
+}
+
 void qd_json_raw(qd_json *w, qd_str json)
 {
     separate(w);

@@ -176,6 +176,9 @@ static void classify(qd_binding *b)
 static qd_status take_program(qd_binding *b, qd_str function, qd_error *err)
 {
     qd_udf *u = b->udf;
+    b->function = function.n > 0 ? qd_arena_str(b->arena, function) : u->manifest->function_name;
+    if (!b->function.p)
+        return qd_fail_nomem(err);
     if (function.n > 0 && !qd_str_eq(function, u->manifest->function_name))
         return qd_udf_programs_get(u->programs, u->manifest, u->module, function, u->label, &b->program, err);
     qd_wasm_program_ref(u->program);

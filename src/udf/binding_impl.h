@@ -17,6 +17,7 @@ typedef struct qd_arg {
 struct qd_binding {
     qd_udf *udf;              /* a reference */
     qd_wasm_program *program; /* a reference */
+    qd_str function;          /* the export that is called, without what aggregates add to it */
     qd_arena *arena;
     qd_arg *args; /* one per parameter of the manifest, in order */
     size_t n_args;

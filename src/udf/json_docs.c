@@ -9,6 +9,7 @@ void qd_json_docs_init(qd_json_docs *d, const json_t *const *docs, size_t n, qd_
     d->docs = docs;
     d->n = n;
     d->id = id;
+    d->first = 0;
     d->n_paths = 0;
 }
 
@@ -72,7 +73,7 @@ static bool id(void *arg, uint32_t row, qd_str *out)
     }
     if (row >= d->n)
         return false;
-    int n = snprintf(d->id_texts[row], sizeof d->id_texts[row], "%u", row);
+    int n = snprintf(d->id_texts[row], sizeof d->id_texts[row], "%u", d->first + row);
     *out = (qd_str){d->id_texts[row], (size_t)n};
     return true;
 }

@@ -15,7 +15,8 @@
 typedef struct qd_json_docs {
     const json_t *const *docs; /* borrowed; objects */
     size_t n;
-    qd_str id; /* of the first document when given; else a document's id is its position */
+    qd_str id;      /* of the first document when given; else a document's id is its position, */
+    uint32_t first; /* that of the first one being this: 0 unless set after init */
     char *paths[QD_JSON_DOCS_MAX_PATHS];
     int n_paths;
     char id_texts[QD_BLOCK_DOCS][8]; /* ids are views until the block ends */

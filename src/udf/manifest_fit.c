@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "udf/aggregate.h"
 #include "udf/manifest.h"
 #include "udf/program.h"
 
@@ -256,6 +257,8 @@ qd_status qd_manifest_fit(qd_manifest *m, const qd_wasm_module *module, qd_error
         st = fit_kind(m, &s, err);
     if (st == QD_OK)
         st = check_returns(m, &s, err);
+    if (st == QD_OK && m->kind == QD_KIND_AGGREGATE)
+        st = qd_aggregate_fit(m, module, err);
     if (st == QD_OK && !m->has_needs_score)
         m->needs_score = imports(module, "env.get_score") || imports(module, "env.score");
     return st;

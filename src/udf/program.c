@@ -52,7 +52,7 @@ qd_status qd_manifest_program(const qd_manifest *m, qd_wasm_module *module, qd_s
         .shape = SHAPES[m->abi],
         .has_state = is_aggregate,
         .returns_string = !is_aggregate && m->has_returns && m->returns == QD_STRING,
-        .needs_memory = m->abi == QD_ABI_TYPED && qd_manifest_has_strings(m),
+        .needs_memory = is_aggregate || (m->abi == QD_ABI_TYPED && qd_manifest_has_strings(m)),
         .params = params,
         .n_params = (uint32_t)m->n_params,
         .result = qd_manifest_result(m, &s),

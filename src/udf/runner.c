@@ -304,15 +304,20 @@ qd_status qd_runner_begin(qd_runner *r, qd_runner_begin_fn *begin, void *arg, qd
 static int get_param(void *arg, qd_str name, uint32_t position, qd_value *out)
 {
     qd_runner *r = arg;
+    (void)position;
     size_t n = r->b->n_args;
     for (size_t k = 0, i = r->next_param; k < n; k++, i++) {
         i = i < n ? i : 0;
         if (!qd_str_eq(r->b->args[i].param->name, name))
             continue;
         r->next_param = i + 1;
-        if (r->abi == QD_ABI_BATCH && r->b->args[i].value.kind != QD_REF_CONSTANT)
-            return 1; /* a call is for many rows: they are in the columns */
-        return qd_runner_value(r, i, qd_runner_row_of(r, position), out) ? 0 : 1;
+        bool is_constant = r->b->args[i].value.kind == QD_REF_CONSTANT;
+        uint32_t row = 0;
+        /* A batch's call is for many rows, which are in the columns; beside rows (an aggregate's init, finish) there is
+         * no document. */
+        if (!is_constant && (r->abi == QD_ABI_BATCH || !qd_runner_current_row(r, &row)))
+            return 1;
+        return qd_runner_value(r, i, row, out) ? 0 : 1;
     }
     return 1;
 }

@@ -58,7 +58,8 @@ static int32_t read_param(qd_instance *i, const wasmtime_val_raw_t *v, qd_value 
     const char *name = (const char *)qd_instance_memory(i, (uint32_t)v[0].i32, n);
     if (!name)
         return QD_HOST_BAD_BUFFER;
-    if (!i->has_rows || !i->call->param) /* no row is current in a start function */
+    /* In a start function there are none yet; in a call beside rows, constants. */
+    if (!(i->has_rows || (i->calling && i->was_call)) || !i->call->param)
         return QD_HOST_MISSING;
     *out = (qd_value){.type = QD_NULL};
     int rc = i->call->param(i->call->param_arg, (qd_str){name, n}, qd_instance_row(i), out);

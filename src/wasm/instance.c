@@ -381,7 +381,7 @@ uint64_t qd_instance_string_bytes(const qd_instance *i)
 
 bool qd_instance_current_row(const qd_instance *i, uint32_t *row)
 {
-    if (!i->cols || i->runs == 0)
+    if (!i->cols || !i->has_rows)
         return false;
     *row = qd_instance_row(i);
     return true;

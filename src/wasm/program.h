@@ -64,7 +64,8 @@ const qd_wasm_signature *qd_wasm_program_signature(const qd_wasm_program *p);
 typedef struct qd_call {
     const qd_doc_source *docs; /* NULL: reads answer 3, as for a stale context */
     const float *scores;       /* of the block's rows; NULL: get_score gives 0 */
-    /* A parameter by name for a row: 0 ok, 1 missing (as host functions answer). Strings: view until the block ends. */
+    /* A parameter by name for a row: 0 ok, 1 missing (as host functions answer). Strings: view until the block ends.
+     * In qd_instance_call, where there is no row (qd_instance_current_row), `row` means nothing. */
     int (*param)(void *arg, qd_str name, uint32_t row, qd_value *out);
     void *param_arg;
     void (*log)(void *arg, int level, qd_str message); /* 0 debug … 3 error; NULL: dropped */
@@ -121,6 +122,8 @@ qd_status qd_instance_run_range(qd_instance *i, uint32_t first, uint32_t end, qd
 const void *qd_instance_results(const qd_instance *i);
 /* A byte per row of the last run, 0 where the function said that there is no result; NULL: all have one. */
 const uint8_t *qd_instance_result_valid(const qd_instance *i);
+/* After qd_instance_call: did the function say set_result_missing? */
+bool qd_instance_is_result_missing(const qd_instance *i);
 /* With returns_string: the string of a row that is valid. View until the next run. Errors: QD_EUDF_FAILED (batch: the
  * address is not in the guest's memory, or not UTF-8). */
 qd_status qd_instance_result_string(qd_instance *i, uint32_t row, qd_str *out, qd_error *err);
@@ -145,7 +148,8 @@ uint32_t qd_instance_max_rows(const qd_instance *i);
 uint64_t qd_instance_host_calls(const qd_instance *i);
 /* Bytes of strings that host functions have copied into the guest's memory since acquire. */
 uint64_t qd_instance_string_bytes(const qd_instance *i);
-/* During a host call: the row that the function is at. False when it is at none: the module is being initialized. */
+/* During a host call: the row that the function is at. False when it is at none: the module is being initialized, or
+ * it is a call beside rows. */
 bool qd_instance_current_row(const qd_instance *i, uint32_t *row);
 
 #endif

@@ -60,6 +60,11 @@ const uint8_t *qd_instance_result_valid(const qd_instance *i)
     return i->program->returns_string || i->was_call ? none : NULL;
 }
 
+bool qd_instance_is_result_missing(const qd_instance *i)
+{
+    return i->host && i->host->results && i->host->results_run == i->runs && !i->host->results->has[0];
+}
+
 static qd_status read_batch_string(qd_instance *i, uint32_t row, qd_str *out, qd_error *err)
 {
     qd_batch_string s;

@@ -622,16 +622,18 @@ static qd_status start_sum(void *arg, qd_instance *i, int32_t *state, qd_error *
 {
     double *saved = arg;
     qd_wasm_value at = {.f64 = *saved}, result;
-    qd_status st = qd_instance_call(i, QD_STR("agg_init"), "F:i", &at, &result, err);
+    qd_status st = qd_instance_call(i, QD_STR("agg_start"), "F:i", &at, &result, err);
     if (st == QD_OK)
         *state = result.i32;
     return st;
 }
 
 #define SUM(update)                                                                                                    \
-    "(module (memory (export \"memory\") 1) (func (export \"agg_init\") (param f64) (result i32)"                      \
+    "(module (memory (export \"memory\") 1) (func (export \"agg_start\") (param f64) (result i32)"                     \
     " (f64.store (i32.const 64) (local.get 0)) (i32.const 64))"                                                        \
     "(func (export \"agg_finish\") (param i32) (result f64) (f64.load (local.get 0)))"                                 \
+    "(func (export \"agg_init\") (result i32) unreachable) (func (export \"agg_merge\") (param i32 i32 i32))"          \
+    "(func (export \"agg_serialize\") (param i32) (result i64) unreachable)"                                           \
     "(func $add (param $state i32) (param $x f64) (if (f64.eq (local.get $x) (f64.const 55)) (then unreachable))"      \
     " (f64.store (local.get $state) (f64.add (f64.load (local.get $state)) (local.get $x))))" update ")"
 
