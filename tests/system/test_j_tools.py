@@ -100,8 +100,7 @@ def test_project__from_template_to_rollback(api, qctl, index, tmp_path, language
     assert "built %s/%s.wasm" % (name, name) in qctl("udf", "build", name, **environment).out
     assert (project / (name + ".wasm")).read_bytes()[:4] == b"\0asm"
     assert qctl("udf", "test", "./" + name, "--here").out.endswith("3 of 3 cases passed\n")
-    if language != "go":  # compiled anew for each case
-        assert qctl("udf", "test", "./" + name).out.endswith("3 of 3 cases passed\n")
+    assert qctl("udf", "test", "./" + name).out.endswith("3 of 3 cases passed\n")
     assert qctl("udf", "deploy", name).out.startswith("deployed %s 0.1.0" % name)
 
     api.load(index, {"a": {"title": "broom", "popularity": 10}, "b": {"title": "broom"}})
