@@ -3,9 +3,9 @@
 #define QUIDDITCH_VERSION_H
 
 #define QD_VERSION_MAJOR  0
-#define QD_VERSION_MINOR  1
+#define QD_VERSION_MINOR  2
 #define QD_VERSION_PATCH  0
-#define QD_VERSION_STRING "0.1.0"
+#define QD_VERSION_STRING "0.2.0"
 
 /* The version of the guest ABI: the names and meaning of what a module imports and exports. */
 #define QD_ABI_VERSION 1

@@ -99,7 +99,8 @@ TIME = [
     Hostile("loop_of_yields", (STOPS,), row(
         "(loop $l (drop (call $sched_yield)) (br $l)) " + TRUE, wasi("sched_yield", ""))),
     Hostile("loop_in_start", (STOPS,),
-            '(module (func $s (loop $l (br $l))) (start $s) (func (export "f") (param i64) (result i32) (i32.const 1)))'),
+            '(module (func $s (loop $l (br $l))) (start $s) '
+            '(func (export "f") (param i64) (result i32) (i32.const 1)))'),
     Hostile("loop_in_initialize", (STOPS,),
             '(module (func (export "_initialize") (loop $l (br $l))) '
             '(func (export "f") (param i64) (result i32) (i32.const 1)))'),

@@ -396,7 +396,8 @@ def test_manifest_section__that_is_not_json__is_refused(api):
 @pytest.mark.parametrize("clause, status, named", [
     ({"name": "nobody"}, 404, ["nobody"]),
     ({"name": "cheaper", "version": "9.9.9", "parameters": {"limit": 1}}, 404, ["cheaper", "9.9.9"]),
-    ({"name": "cheaper", "version": "newest", "parameters": {"limit": 1}}, (400, 404), ["cheaper", "newest", "version range"]),
+    ({"name": "cheaper", "version": "newest", "parameters": {"limit": 1}}, (400, 404),
+     ["cheaper", "newest", "version range"]),
     ({"name": "cheaper", "parameters": {"limit": 1, "colour": 2}}, 400, ["cheaper", "colour"]),
     ({"name": "cheaper"}, 400, ["cheaper", "limit"]),
     ({"name": "cheaper", "parameters": {}}, 400, ["cheaper", "limit"]),
