@@ -5,6 +5,7 @@
  *
  *   index.h  create indices, write and read documents        query.h  search
  *   udf.h    register and call functions                     error.h  status codes and error details
+ *   runtime.h  functions alone, without a database
  *
  * Conventions. Strings go in as (pointer, length), UTF-8, borrowed for the call. Whatever can fail returns a qd_status
  * and fills an optional qd_error; outputs are written on success only. Answers are JSON text, NUL-terminated, owned by
@@ -15,6 +16,7 @@
 #include "quidditch/error.h"
 #include "quidditch/index.h"
 #include "quidditch/query.h"
+#include "quidditch/runtime.h"
 #include "quidditch/types.h"
 #include "quidditch/udf.h"
 #include "quidditch/version.h"
@@ -46,9 +48,6 @@ qd_status qd_database_open(const char *data_dir, const qd_database_options *opti
 
 /* Waits for calls in progress to be finished by their threads: none may be running or start. NULL is legal. */
 void qd_database_close(qd_database *db);
-
-/* Frees an answer. NULL is legal. */
-void qd_free(void *answer);
 
 #ifdef __cplusplus
 }

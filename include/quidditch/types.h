@@ -9,4 +9,15 @@
 /* An open data directory; see quidditch.h. */
 typedef struct qd_database qd_database;
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Frees an answer. NULL is legal. */
+void qd_free(void *answer);
+
+#ifdef __cplusplus
+}
+#endif
+
 #endif

@@ -146,8 +146,3 @@ void qd_database_close(qd_database *db)
     qd_trust_close(db->trust);
     free(db);
 }
-
-void qd_free(void *answer)
-{
-    free(answer);
-}

@@ -62,6 +62,8 @@ qd_status qd_runner_run(qd_runner *r, uint32_t n, const float *scores, double *o
 /* The same, with results as they are: QD_NULL where there is none; a filter's QD_BOOL, a score's QD_F64, a transform's
  * as its manifest says. Strings are views until the next run. */
 qd_status qd_runner_run_values(qd_runner *r, uint32_t n, const float *scores, qd_value *out, qd_error *err);
+/* Another deadline than the control's, for the runs that follow. */
+void qd_runner_set_deadline(qd_runner *r, int64_t deadline_ns);
 uint64_t qd_runner_host_calls(const qd_runner *r);
 
 /* Aggregates. `begin` is called with each fresh instance, before documents: it makes a state there. When a row fails

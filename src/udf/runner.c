@@ -430,6 +430,11 @@ void qd_runner_close(qd_runner *r)
     free(r);
 }
 
+void qd_runner_set_deadline(qd_runner *r, int64_t deadline_ns)
+{
+    r->call.deadline_ns = deadline_ns;
+}
+
 uint64_t qd_runner_host_calls(const qd_runner *r)
 {
     return r->host_calls + (r->instance ? qd_instance_host_calls(r->instance) : 0);
