@@ -81,6 +81,9 @@ qd_status udf_delete(qctl *q, const args *a, qd_error *err)
     answer reply;
     json_t *v = NULL;
     qd_buf path;
+    const char *at = strchr(a->words[0], '@');
+    if (at && !at[1])
+        return usage_error(err, "which version of '%s' is to go? Write NAME@VERSION, or NAME for all", a->words[0]);
     qd_buf_init(&path, 4096);
     path_add_function(&path, a->words[0]);
     qd_buf_add_char(&path, '\0');

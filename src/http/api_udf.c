@@ -72,11 +72,24 @@ qd_status qd_api_udf_versions(qd_request *rq, qd_error *err)
     return qd_registry_versions(rq->api->registry, qd_request_arg(rq, 0), &rq->json, err);
 }
 
+/* A version was written, but it is empty, as a script's variable may be: that must not mean all of them. */
+static bool has_empty_version(const qd_request *rq)
+{
+    qd_str path = rq->uri.path;
+    bool ends_with_slash = rq->n_args == 1 && path.n > 0 && path.p[path.n - 1] == '/';
+    return ends_with_slash || (qd_request_has(rq, "version") && qd_request_version(rq).n == 0);
+}
+
 qd_status qd_api_udf_delete(qd_request *rq, qd_error *err)
 {
     size_t removed = 0;
     qd_str name = qd_request_arg(rq, 0), version = qd_request_version(rq);
     qd_actor who = qd_api_actor(rq);
+    if (has_empty_version(rq))
+        return qd_fail_field(
+            err, QD_EUDF_PARAMS, "version",
+            "version: empty; to delete all versions, send DELETE /api/v1/udfs/%.*s with nothing behind",
+            QD_STR_FMT(name));
     qd_status status = qd_registry_remove(rq->api->registry, name, version, &who, &removed, err);
     if (status != QD_OK)
         return status;

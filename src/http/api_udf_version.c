@@ -41,7 +41,7 @@ static qd_status move_alias(qd_request *rq, const char *key, bool is_optional, m
         status = qd_json_only(body, "the body", MEMBERS, QD_EUDF_PARAMS, err);
     if (status == QD_OK && body)
         status = qd_json_get_str(body, "the body", key, QD_EUDF_PARAMS, &version, err);
-    if (status == QD_OK && !is_optional && version.n == 0)
+    if (status == QD_OK && version.n == 0 && (!is_optional || json_object_get(body, key)))
         status = qd_fail_field(err, QD_EUDF_PARAMS, key, "%s: missing: say which version of '%.*s' is meant", key,
                                QD_STR_FMT(name));
     if (status == QD_OK)
