@@ -128,7 +128,7 @@ static void write_api_shape(qd_json *w, const qd_request *rq, const qd_error *er
     qd_json_end_object(w);
 }
 
-/* A path that no route has: 404 in the functions API; OpenSearch answers 400. */
+/* A path that no route has: 404 in the functions API; OpenSearch answers 400, as both do to what is no path at all. */
 static qd_error as_not_found(const qd_error *err)
 {
     qd_error out = *err;
@@ -146,7 +146,7 @@ void qd_error_answer(qd_request *rq, const qd_error *err, int http_status)
     qd_request_restart_answer(rq);
     if (allow.name)
         qd_request_add_header(rq, allow.name, allow.value);
-    if (is_api && !rq->route && err->code == QD_EINVAL)
+    if (is_api && !rq->route && err->code == QD_EINVAL && !err->field[0])
         seen = as_not_found(err);
     rq->http_status = http_status ? http_status : qd_status_describe(seen.code)->http_status;
     if (seen.code == QD_EBUSY)

@@ -180,18 +180,19 @@ static bool is_listed(const char *list, qd_str name)
 
 qd_status qd_router_check_params(const qd_request *rq, qd_error *err)
 {
-    char names[256] = "";
+    char names[256] = "", first[64] = "";
     size_t n = 0, unknown = 0;
     for (size_t i = 0; i < rq->uri.n_params; i++) {
         qd_str name = rq->uri.params[i].name;
         if (is_listed(COMMON_PARAMS, name) || is_listed(rq->route->params, name))
             continue;
-        unknown++;
+        if (unknown++ == 0)
+            snprintf(first, sizeof first, "%.*s", QD_STR_FMT(name));
         if (n < sizeof names)
             n += (size_t)snprintf(names + n, sizeof names - n, "%s[%.*s]", unknown > 1 ? ", " : "", QD_STR_FMT(name));
     }
     if (!unknown)
         return QD_OK;
-    return qd_fail(err, QD_EINVAL, "request [%.*s] contains unrecognized parameter%s: %s", QD_STR_FMT(rq->uri.path),
-                   unknown > 1 ? "s" : "", names);
+    return qd_fail_field(err, QD_EINVAL, first, "request [%.*s] contains unrecognized parameter%s: %s",
+                         QD_STR_FMT(rq->uri.path), unknown > 1 ? "s" : "", names);
 }

@@ -22,22 +22,22 @@ static qd_status decode(qd_str raw, bool plus_is_space, qd_arena *arena, qd_str 
             bool is_whole = raw.n - i > 2;
             int high = is_whole ? hex_digit(raw.p[i + 1]) : -1, low = is_whole ? hex_digit(raw.p[i + 2]) : -1;
             if (high < 0 || low < 0)
-                return qd_fail(err, QD_EINVAL,
-                               "uri: bad percent encoding at '%.*s': expected two hexadecimal digits after '%%'",
-                               QD_STR_FMT(((qd_str){raw.p + i, raw.n - i})));
+                return qd_fail_field(err, QD_EINVAL, "uri",
+                                     "uri: bad percent encoding at '%.*s': expected two hexadecimal digits after '%%'",
+                                     QD_STR_FMT(((qd_str){raw.p + i, raw.n - i})));
             c = (char)(high * 16 + low);
             i += 2;
         } else if (c == '+' && plus_is_space) {
             c = ' ';
         }
         if (c == '\0')
-            return qd_fail(err, QD_EINVAL, "uri: a zero byte, which no name or parameter may hold");
+            return qd_fail_field(err, QD_EINVAL, "uri", "uri: a zero byte, which no name or parameter may hold");
         p[n++] = c;
     }
     p[n] = '\0';
     *out = (qd_str){p, n};
     if (!qd_str_is_utf8(*out))
-        return qd_fail(err, QD_EINVAL, "uri: '%.*s' does not decode to UTF-8", QD_STR_FMT(raw));
+        return qd_fail_field(err, QD_EINVAL, "uri", "uri: '%.*s' does not decode to UTF-8", QD_STR_FMT(raw));
     return QD_OK;
 }
 
@@ -61,8 +61,8 @@ static qd_status parse_path(qd_str path, qd_arena *arena, qd_uri *u, qd_error *e
         if (part.n == 0)
             continue;
         if (u->n_segments == QD_URI_MAX_SEGMENTS)
-            return qd_fail(err, QD_EINVAL, "uri: more than %d path segments in '%.*s'", QD_URI_MAX_SEGMENTS,
-                           QD_STR_FMT(path));
+            return qd_fail_field(err, QD_EINVAL, "uri", "uri: more than %d path segments in '%.*s'",
+                                 QD_URI_MAX_SEGMENTS, QD_STR_FMT(path));
         qd_status status = decode(part, false, arena, &u->segments[u->n_segments], err);
         if (status != QD_OK)
             return status;
@@ -80,7 +80,7 @@ static qd_status add_param(qd_str name, qd_str value, qd_uri *u, qd_error *err)
         }
     }
     if (u->n_params == QD_URI_MAX_PARAMS)
-        return qd_fail(err, QD_EINVAL, "uri: more than %d parameters", QD_URI_MAX_PARAMS);
+        return qd_fail_field(err, QD_EINVAL, "uri", "uri: more than %d parameters", QD_URI_MAX_PARAMS);
     u->params[u->n_params++] = (qd_param){name, value};
     return QD_OK;
 }
@@ -110,7 +110,8 @@ qd_status qd_uri_parse(qd_str raw, qd_arena *arena, qd_uri *out, qd_error *err)
     out->path = (qd_str){raw.p, path_n};
     out->n_segments = out->n_params = 0;
     if (path_n == 0 || raw.p[0] != '/')
-        return qd_fail(err, QD_EINVAL, "uri: expected a path that starts with '/', got '%.*s'", QD_STR_FMT(raw));
+        return qd_fail_field(err, QD_EINVAL, "uri", "uri: expected a path that starts with '/', got '%.*s'",
+                             QD_STR_FMT(raw));
     qd_status status = parse_path(out->path, arena, out, err);
     if (status != QD_OK || !question)
         return status;

@@ -234,6 +234,7 @@ static qd_status check_signatures(const qd_registry *r, const qd_registration *r
 static qd_status read_registration(const qd_registry *r, const qd_registration *reg, qd_candidate *c, qd_error *err)
 {
     json_t *merged = NULL;
+    char label[sizeof c->udf->label];
     *c = (qd_candidate){.reg = reg};
     qd_status st = check_sizes(r, reg, err);
     if (st == QD_OK)
@@ -251,7 +252,10 @@ static qd_status read_registration(const qd_registry *r, const qd_registration *
     if (!qd_hash_sha256_hex(reg->wasm, reg->wasm_size, c->hash) ||
         !qd_hash_sha256_hex(c->manifest_text, strlen(c->manifest_text), c->manifest_hash))
         return qd_fail(err, QD_EINTERNAL, "the module's hash could not be computed");
-    return check_signatures(r, reg, c, err);
+    st = check_signatures(r, reg, c, err);
+    if (st != QD_OK && snprintf(label, sizeof label, "%.*s@%.*s", QD_STR_FMT(c->name), QD_STR_FMT(c->version)) > 0)
+        qd_error_set_function(err, label, NULL); /* the audit log says whose signature was refused */
+    return st;
 }
 
 /* Resolves dependencies and compiles. The manifest goes to the function. */
@@ -314,6 +318,8 @@ static qd_status look_up(qd_registry *r, const qd_candidate *c, qd_udf_version *
                            "function '%.*s' version %.*s is registered with %s %s; a version never changes: use a new "
                            "one",
                            QD_STR_FMT(c->name), QD_STR_FMT(v->version), *what == 'b' ? "other" : "another", what);
+        qd_error_mark_function(err, c->name);
+        qd_error_mark_version(err, v->version);
     } else if (v) {
         qd_udf_version_ref(v);
         *existing = v;

@@ -156,6 +156,8 @@ def test_require__whatever_was_changed__is_refused_and_recorded(make_daemon, key
     assert d.api.ok("GET", "/api/v1/udfs")["total"] == 0
     entries = wait_for_refusals(d.api, "register", len(cases))
     assert {e["outcome"] for e in entries} == {"denied"} and any(did_not in e["detail"] for e in entries)
+    versions = {body["version"] for body, _ in cases}
+    assert {(e["name"], e["version"]) for e in entries} == {(cases[0][0]["name"], v) for v in versions}
     d.api.ok("POST", "/api/v1/udfs", registration(manifest(), one))
     d.api.ok("POST", "/api/v1/udfs", registration(manifest(version="2.0.0"), two))
     other_bytes = registration(manifest(version="1.0.0"), None, middle)

@@ -168,6 +168,35 @@ def test_activate_and_rollback__move_the_alias(checked):
         assert answer.status == 400 and answer.error["code"] == "INVALID_PARAMETERS", body
 
 
+def test_empty_version__of_a_variable_that_is_not_set__moves_and_deletes_nothing(checked):
+    base = "/api/v1/udfs/kept"
+    for version in ("1.0.0", "2.0.0"):
+        checked.call("POST", "/api/v1/udfs", registration(version, name="kept"))
+    for path in ("/", "//", "?version=", "/?version="):
+        answer = checked.api.delete(base + path)
+        assert answer.status == 400 and answer.error["details"] == {"field": "version"}, answer
+        assert answer.error["message"] == ("version: empty; to delete all versions, send DELETE /api/v1/udfs/kept with "
+                                           "nothing behind")
+    answer = checked.call("POST", base + "/rollback", {"to": ""})
+    assert answer.status == 400 and answer.error["details"] == {"field": "to"}, answer
+    assert checked.call("GET", base + "/versions").json == {"name": "kept", "versions": ["1.0.0", "2.0.0"],
+                                                            "active_version": "2.0.0"}
+
+
+@pytest.mark.parametrize("path, status, field", [
+    ("/api/v1/udfs/%ff", 400, "uri"), ("/api/v1/udfs/a%00b", 400, "uri"), ("/api/v1/udfs/a%2", 400, "uri"),
+    ("/api/v1/nothing", 404, None), ("/api/v1/udfs?sise=3&page=1", 400, "sise")])
+def test_malformed_path__says_what_of_it(checked, path, status, field):
+    answer = checked.api.get(path)
+    assert answer.status == status and answer.error["details"].get("field") == field, answer
+
+
+def test_conflict__names_function_and_version(checked):
+    assert checked.call("POST", "/api/v1/udfs", registration(name="taken")).status == 201
+    answer = checked.call("POST", "/api/v1/udfs", registration(name="taken", description="another"))
+    assert answer.error["details"] == {"field": "version", "name": "taken", "version": "1.0.0"}
+
+
 def test_wasm__is_what_was_sent_and_has_a_tag(checked):
     # One type (i64) -> i32, one function of it, exported as "filter", that gives 1.
     module = b"\0asm\x01\0\0\0" + bytes.fromhex("01060160017e017f 03020100"
