@@ -15,13 +15,13 @@ static void add_cell(table *t, const json_t *entry, const char *key)
     qd_buf_deinit(&text);
 }
 
-/* Hashes and digests are for machines: --json has them. */
+/* Hashes, digests and milliseconds are for machines: --json has them. */
 static void add_entry(table *t, const json_t *entry)
 {
     const char *version = json_text_at(entry, "version"), *remote = json_text_at(entry, "remote");
     const json_t *damaged = json_at(entry, "damaged");
     add_cell(t, entry, "seq");
-    add_cell(t, entry, "at");
+    table_cell_f(t, "%.19sZ", json_text_at(entry, "at")); /* in whole seconds */
     add_cell(t, entry, "action");
     table_cell_f(t, "%s%s%s", json_text_at(entry, "name"), *version ? "@" : "", version);
     table_cell(t, json_is_true(damaged) ? "DAMAGED" : json_text_at(entry, "outcome"));
@@ -35,12 +35,14 @@ static qd_status print_entries(const json_t *v, qd_error *err)
     static const struct {
         const char *title;
         bool is_right;
-    } COLUMNS[] = {{"SEQ", true},      {"AT", false},   {"ACTION", false}, {"FUNCTION", false},
-                   {"OUTCOME", false}, {"TIMES", true}, {"BY", false},     {"DETAIL", false}};
+    } COLUMNS[] = {{"ACTION", false}, {"FUNCTION", false}, {"OUTCOME", false},
+                   {"TIMES", true},   {"BY", false},       {"DETAIL", false}};
     table t;
     size_t i, shown = json_array_size(json_at(v, "entries"));
     json_t *entry;
     table_init(&t);
+    table_column(&t, "SEQ", true);
+    table_column_whole(&t, "AT");
     for (i = 0; i < sizeof COLUMNS / sizeof *COLUMNS; i++)
         table_column(&t, COLUMNS[i].title, COLUMNS[i].is_right);
     json_array_foreach (json_at(v, "entries"), i, entry)

@@ -169,6 +169,14 @@ const command *command_find(int argc, char **argv, int *n_words)
     return NULL;
 }
 
+bool command_is_group(const char *word)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (COMMANDS[i].verb && strcmp(COMMANDS[i].group, word) == 0)
+            return true;
+    return false;
+}
+
 static void print_options(FILE *out, const option *o)
 {
     char text[64];

@@ -35,6 +35,7 @@ extern const option GLOBAL_OPTIONS[];
 
 /* By its words; *n_words: how many of argv were used. NULL when there is none. */
 const command *command_find(int argc, char **argv, int *n_words);
+bool command_is_group(const char *word); /* "udf", "index" */
 /* The whole list, one group ("udf"), or one command with its options. */
 void command_help(FILE *out, const char *group, const command *c);
 

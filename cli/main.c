@@ -81,6 +81,11 @@ static int skip_global(int argc, char **argv)
     return i < argc ? i : argc;
 }
 
+static bool is_help_or_end(const char *word)
+{
+    return !word || strcmp(word, "--help") == 0;
+}
+
 int main(int argc, char **argv)
 {
     qd_error err = QD_ERROR_INIT;
@@ -95,6 +100,11 @@ int main(int argc, char **argv)
         return args_has(&before, "help") ? 0 : EXIT_USAGE;
     }
     const command *c = command_find(argc - at, argv + at, &n_words);
+    if (!c && command_is_group(argv[at]) && is_help_or_end(argv[at + 1])) {
+        bool is_asked = argv[at + 1] || args_has(&before, "help");
+        command_help(is_asked ? stdout : stderr, argv[at], NULL);
+        return is_asked ? 0 : EXIT_USAGE;
+    }
     if (!c) {
         qd_fail(&err, QD_EINVAL, "there is no command '%s%s%s'", argv[at], at + 1 < argc ? " " : "",
                 at + 1 < argc ? argv[at + 1] : "");

@@ -12,6 +12,7 @@
 #define MAX_TEXT  ((size_t)64 << 20)
 #define GAP       2
 #define NARROWEST 8 /* columns are not cut below this */
+#define WIDEST    ((size_t)1 << 20)
 
 void table_init(table *t)
 {
@@ -92,6 +93,13 @@ void table_column(table *t, const char *title, bool is_right)
     table_cell(t, title);
 }
 
+void table_column_whole(table *t, const char *title)
+{
+    if (t->n_columns < TABLE_COLUMNS)
+        t->is_whole[t->n_columns] = true;
+    table_column(t, title, false);
+}
+
 static qd_str cell(const table *t, size_t i)
 {
     size_t start = i ? t->ends[i - 1] : 0;
@@ -107,22 +115,26 @@ static size_t terminal_width(FILE *out)
         return (size_t)n;
     if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col >= 20)
         return size.ws_col;
-    return 100;
+    return isatty(fileno(out)) ? 100 : WIDEST; /* whoever reads a pipe or a file wants all of it */
 }
 
-static void fit(size_t *widths, size_t n, size_t room)
+/* The widest of those that may be cut; n when none can be any more. */
+static size_t find_widest(const table *t, const size_t *widths)
 {
-    for (;;) {
-        size_t total = n ? (n - 1) * GAP : 0, widest = 0;
-        for (size_t i = 0; i < n; i++) {
-            total += widths[i];
-            if (widths[i] > widths[widest])
-                widest = i;
-        }
-        if (n == 0 || total <= room || widths[widest] <= NARROWEST)
-            return;
+    size_t widest = t->n_columns;
+    for (size_t i = 0; i < t->n_columns; i++)
+        if (!t->is_whole[i] && widths[i] > (widest < t->n_columns ? widths[widest] : NARROWEST))
+            widest = i;
+    return widest;
+}
+
+static void fit(const table *t, size_t *widths, size_t room)
+{
+    size_t total = (t->n_columns - 1) * GAP, widest;
+    for (size_t i = 0; i < t->n_columns; i++)
+        total += widths[i];
+    for (; total > room && (widest = find_widest(t, widths)) < t->n_columns; total--)
         widths[widest]--;
-    }
 }
 
 static void put_cell(FILE *out, qd_str s, size_t width, bool is_right, bool is_last)
@@ -168,7 +180,7 @@ qd_status table_print(const table *t, FILE *out, qd_error *err)
         if (w > widths[i % t->n_columns])
             widths[i % t->n_columns] = w;
     }
-    fit(widths, t->n_columns, room);
+    fit(t, widths, room);
     bool is_colored = isatty(fileno(out)) && !getenv("NO_COLOR");
     for (size_t i = 0; i < t->n_cells; i++) {
         size_t column = i % t->n_columns;

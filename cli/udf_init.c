@@ -188,7 +188,7 @@ qd_status udf_init(qctl *q, const args *a, qd_error *err)
     if (q->is_json)
         printf("{\"name\":\"%s\",\"language\":\"%s\",\"abi\":\"%s\"}\n", p.name, p.language, p.shape);
     else if (!q->is_quiet)
-        printf("made %s: a function in %s, of the %s shape\nnext: qctl udf build %s && qctl udf test %s\n", p.directory,
-               p.language, p.shape, p.directory, p.directory);
+        printf("made %s: a function in %s, of the %s shape\nnext: qctl udf build %s && qctl udf test --here %s/\n",
+               p.directory, p.language, p.shape, p.directory, p.directory);
     return QD_OK;
 }

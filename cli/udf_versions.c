@@ -100,7 +100,7 @@ qd_status udf_history(qctl *q, const args *a, qd_error *err)
     if (!print_raw(q, &reply)) {
         table t;
         table_init(&t);
-        table_column(&t, "AT", false);
+        table_column_whole(&t, "AT");
         table_column(&t, "ACTION", false);
         table_column(&t, "VERSION", false);
         table_column(&t, "BY", false);

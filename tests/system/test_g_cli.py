@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import pty
+import re
 import subprocess
 import threading
 
@@ -75,6 +76,7 @@ def test_help__lists_every_command():
 
 @pytest.mark.parametrize("words, message", [
     ((), "usage: qctl"), (("fly",), "there is no command 'fly'"), (("udf", "fly"), "there is no command 'udf fly'"),
+    (("udf", "delete", "f@"), "which version of 'f@' is to go? Write NAME@VERSION, or NAME for all"),
     (("search",), "an argument is missing"), (("search", "a", "b", "c"), "one argument too many: 'c'"),
     (("search", "a", "--colour", "red"), "there is no option --colour"),
     (("search", "a", "--size"), "option --size needs a value"),
@@ -89,6 +91,24 @@ def test_url__nobody_listens__says_what_to_do():
     assert "cannot reach http://127.0.0.1:1: start quidditchd" in done.err and done.out == ""
     run("", "--url", "http://127.0.0.1:1", "udf", "list", status=UNREACHABLE)
     assert "must start with http://" in run("ftp://x", "udf", "list", status=BAD_REQUEST).err
+
+
+@pytest.mark.parametrize("words, status", [(("udf",), USAGE), (("udf", "--help"), 0), (("--help", "udf"), 0)])
+def test_help__a_group_alone__lists_its_commands(words, status):
+    done = run("http://127.0.0.1:1", *words, status=status)
+    text = done.err if status else done.out
+    assert "  udf deploy DIR|FILE" in text and "index create" not in text and (done.out == "") == (status != 0)
+
+
+def test_table__times_stay_whole_and_a_pipe_gets_all(qctl, url, cheaper):
+    qctl("udf", "deploy", cheaper, "--name", "f" * 60)
+    at = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z"
+    assert re.search(at + r"  register  f{5,50}\u2026 ", qctl("audit", "--udf", "f" * 60).out)
+    environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
+    done = subprocess.run([QCTL, "audit", "--udf", "f" * 60], env={**environment, "QCTL_URL": url}, capture_output=True,
+                          timeout=120, check=True)
+    assert re.search(at + "  register  " + "f" * 60 + "@1.0.0  ok ", done.stdout.decode())
+    qctl("udf", "delete", "f" * 60)
 
 
 def test_version__shows_both(qctl):
