@@ -209,6 +209,7 @@ void qd_native_cache_put(qd_native_cache *c, const char key[QD_CACHE_KEY_SIZE], 
 
 void qd_native_cache_read_counters(qd_native_cache *c, qd_cache_counters *out)
 {
+    qd_native_cache_scan(c); /* where nothing was compiled since the start, nobody did yet */
     *out = (qd_cache_counters){
         .hits = atomic_load_explicit(&c->hits, memory_order_relaxed),
         .misses = atomic_load_explicit(&c->misses, memory_order_relaxed),

@@ -37,6 +37,7 @@ typedef struct qd_cache_counters {
     uint64_t hits, misses, evictions, rejected;
     uint64_t bytes, entries;
 } qd_cache_counters;
+/* Scans first. */
 void qd_native_cache_read_counters(qd_native_cache *c, qd_cache_counters *out);
 
 #endif
