@@ -37,8 +37,15 @@ typedef struct change {
     full_key *key;
     qd_str value;
     uint64_t expected, found, revision; /* found: the revision that was there, 0 for none */
-    bool is_refused;
+    bool is_refused, is_kept;
 } change;
+
+/* Changes of one transaction, in order. */
+typedef struct changes {
+    change *items;
+    size_t n;
+    const change *refused; /* NULL: none */
+} changes;
 
 static const char counter_key[] = "\0revision";
 
@@ -120,9 +127,8 @@ static int next_revision(MDB_txn *txn, MDB_dbi dbi, uint64_t *out)
     return mdb_put(txn, dbi, &key, &value, 0);
 }
 
-static int write_change(void *arg, MDB_txn *txn)
+static int write_change(change *c, MDB_txn *txn)
 {
-    change *c = arg;
     MDB_dbi dbi = c->kv->l->dbi;
     MDB_val key = {c->key->n, c->key->bytes}, value;
     qd_str old;
@@ -133,7 +139,12 @@ static int write_change(void *arg, MDB_txn *txn)
     if (rc == 0 && !split_value(&value, &old, &c->found))
         return MDB_CORRUPTED;
     bool is_put = c->value.p != NULL;
-    c->is_refused = (c->expected != QD_KV_ANY && c->expected != c->found) || (!is_put && c->found == 0);
+    c->is_kept = c->expected == QD_KV_KEEP && c->found != 0;
+    c->revision = c->found;
+    if (c->is_kept)
+        return 0;
+    c->is_refused = (c->expected != QD_KV_ANY && c->expected != QD_KV_KEEP && c->expected != c->found) ||
+                    (!is_put && c->found == 0);
     if (c->is_refused)
         return QD_LMDB_ABORT;
     rc = next_revision(txn, dbi, &c->revision);
@@ -163,16 +174,36 @@ static qd_status refusal(const change *c, qd_error *err)
                    QD_STR_FMT(key), QD_STR_FMT(bucket), (unsigned long long)c->found, (unsigned long long)c->expected);
 }
 
-static qd_status make_change(lmdb_kv *kv, change *c, qd_error *err)
+static int write_changes(void *arg, MDB_txn *txn)
 {
-    pthread_mutex_lock(&kv->change_mutex);
-    qd_status st = qd_lmdb_write(kv->l, write_change, c, c->value.p == NULL, err);
-    if (st == QD_OK && c->is_refused)
-        st = refusal(c, err);
-    for (watcher *w = kv->watchers; w && st == QD_OK; w = w->next) {
+    changes *all = arg;
+    int rc = 0;
+    all->refused = NULL;
+    for (size_t i = 0; i < all->n && rc == 0; i++) {
+        rc = write_change(&all->items[i], txn);
+        if (all->items[i].is_refused)
+            all->refused = &all->items[i];
+    }
+    return rc;
+}
+
+static void tell(const lmdb_kv *kv, const change *c)
+{
+    for (const watcher *w = kv->watchers; w && !c->is_kept; w = w->next) {
         if (qd_str_is(bucket_of(c->key), w->bucket))
             w->fn(w->arg, bucket_of(c->key), name_of(c->key), c->value, c->revision);
     }
+}
+
+static qd_status make_changes(lmdb_kv *kv, change *items, size_t n, qd_error *err)
+{
+    changes all = {.items = items, .n = n};
+    pthread_mutex_lock(&kv->change_mutex);
+    qd_status st = qd_lmdb_write(kv->l, write_changes, &all, n == 1 && items->value.p == NULL, err);
+    if (st == QD_OK && all.refused)
+        st = refusal(all.refused, err);
+    for (size_t i = 0; i < n && st == QD_OK; i++)
+        tell(kv, &items[i]);
     pthread_mutex_unlock(&kv->change_mutex);
     return st;
 }
@@ -187,9 +218,30 @@ static qd_status kv_put(qd_kv *base, qd_str bucket, qd_str key, qd_str value, ui
         c.value.p = "";
     qd_status st = make_key(kv, bucket, key, &full, err);
     if (st == QD_OK)
-        st = make_change(kv, &c, err);
+        st = make_changes(kv, &c, 1, err);
     if (st == QD_OK && revision)
         *revision = c.revision;
+    return st;
+}
+
+static qd_status kv_put_many(qd_kv *base, const qd_kv_item *items, size_t n, qd_error *err)
+{
+    lmdb_kv *kv = self(base);
+    qd_status st = QD_OK;
+    change *all = calloc(n + 1, sizeof *all);
+    full_key *keys = calloc(n + 1, sizeof *keys);
+    if (!all || !keys)
+        st = qd_fail_nomem(err);
+    for (size_t i = 0; i < n && st == QD_OK; i++) {
+        all[i] = (change){.kv = kv, .key = &keys[i], .value = items[i].value, .expected = items[i].expected};
+        if (!all[i].value.p)
+            all[i].value.p = "";
+        st = make_key(kv, items[i].bucket, items[i].key, &keys[i], err);
+    }
+    if (st == QD_OK && n > 0)
+        st = make_changes(kv, all, n, err);
+    free(keys);
+    free(all);
     return st;
 }
 
@@ -199,7 +251,7 @@ static qd_status kv_remove(qd_kv *base, qd_str bucket, qd_str key, uint64_t expe
     full_key full;
     change c = {.kv = kv, .key = &full, .expected = expected};
     qd_status st = make_key(kv, bucket, key, &full, err);
-    return st == QD_OK ? make_change(kv, &c, err) : st;
+    return st == QD_OK ? make_changes(kv, &c, 1, err) : st;
 }
 
 /* ---- reading ---- */
@@ -303,6 +355,7 @@ static const qd_kv_vtable vtable = {
     .close = kv_close,
     .get = kv_get,
     .put = kv_put,
+    .put_many = kv_put_many,
     .remove = kv_remove,
     .visit = kv_visit,
     .watch = kv_watch,

@@ -100,7 +100,7 @@ static qd_status check_bucket(qd_str bucket, qd_error *err)
 static qd_status check_expected(const entry *there, const entry *wanted, uint64_t expected, qd_error *err)
 {
     uint64_t found = there ? there->revision : 0;
-    if (expected == QD_KV_ANY || expected == found)
+    if (expected == QD_KV_ANY || expected == QD_KV_KEEP || expected == found)
         return QD_OK;
     if (expected == QD_KV_ABSENT)
         return qd_fail(err, QD_ECONFLICT, "key '%.*s' of bucket '%s' exists already, at revision %llu",
@@ -129,11 +129,16 @@ static void tell(const memory_kv *kv, const entry *e, qd_str value)
             w->fn(w->arg, (qd_str){e->bytes, e->bucket_n}, name_of(e), value, kv->last_revision);
 }
 
-/* Puts `e` (taken on success) in its place. Called with the mutex. */
-static qd_status put_entry(memory_kv *kv, entry *e, uint64_t expected, qd_error *err)
+/* Puts `e` (taken on success) in its place; *revision: what is there then. Called with the mutex. */
+static qd_status put_entry(memory_kv *kv, entry *e, uint64_t expected, uint64_t *revision, qd_error *err)
 {
     bool found;
     size_t at = find(kv, e, &found);
+    if (found && expected == QD_KV_KEEP) {
+        *revision = kv->entries[at]->revision;
+        free(e);
+        return QD_OK;
+    }
     qd_status st = check_expected(found ? kv->entries[at] : NULL, e, expected, err);
     if (st == QD_OK && !found && !reserve(kv))
         st = qd_fail_nomem(err);
@@ -145,7 +150,7 @@ static qd_status put_entry(memory_kv *kv, entry *e, uint64_t expected, qd_error 
         memmove(kv->entries + at + 1, kv->entries + at, (kv->n - at) * sizeof(entry *));
         kv->n++;
     }
-    e->revision = ++kv->last_revision;
+    *revision = e->revision = ++kv->last_revision;
     kv->entries[at] = e;
     tell(kv, e, value_of(e));
     return QD_OK;
@@ -161,10 +166,11 @@ static qd_status kv_put(qd_kv *base, qd_str bucket, qd_str key, qd_str value, ui
     entry *e = make_entry(bucket, key, value);
     if (!e)
         return qd_fail_nomem(err);
+    uint64_t new_revision = 0;
     pthread_mutex_lock(&kv->mutex);
-    st = put_entry(kv, e, expected, err);
+    st = put_entry(kv, e, expected, &new_revision, err);
     if (st == QD_OK && revision)
-        *revision = kv->last_revision;
+        *revision = new_revision;
     pthread_mutex_unlock(&kv->mutex);
     if (st != QD_OK)
         free(e);

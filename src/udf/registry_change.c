@@ -86,33 +86,39 @@ static qd_status pack_record(const qd_candidate *c, qd_buf *out, qd_error *err)
     return ok ? QD_OK : qd_fail_nomem(err);
 }
 
-/* The alias moves unless the caller does not want it, or the version is only mended. */
-static qd_status put_history(qd_registry *r, const qd_candidate *c, qd_error *err)
+/* The alias moves unless the caller does not want it. */
+static qd_status next_history(qd_registry *r, const qd_candidate *c, qd_stored_history *s, qd_error *err)
+{
+    const qd_registration *reg = c->reg;
+    qd_status st = qd_registry_store_settled_history(r, c->name, qd_registry_find(r, c->name), s, err);
+    if (st != QD_OK)
+        return st;
+    qd_history_add(&s->h, reg->is_inactive ? QD_HISTORY_REGISTER_INACTIVE : QD_HISTORY_REGISTER, c->version,
+                   reg->who.by, c->udf->registered_at_ms);
+    if (!reg->is_inactive)
+        s->h.active = c->version;
+    return QD_OK;
+}
+
+/* A version that is only mended changes no history. */
+static qd_status store(qd_registry *r, const qd_candidate *c, qd_str record, qd_error *err)
 {
     qd_stored_history s = {0};
     const qd_registration *reg = c->reg;
-    qd_status st = qd_registry_store_settled_history(r, c->name, qd_registry_find(r, c->name), &s, err);
-    if (st == QD_OK) {
-        qd_history_add(&s.h, reg->is_inactive ? QD_HISTORY_REGISTER_INACTIVE : QD_HISTORY_REGISTER, c->version,
-                       reg->who.by, c->udf->registered_at_ms);
-        if (!reg->is_inactive)
-            s.h.active = c->version;
-        st = qd_registry_store_put_history(r, c->name, &s.h, err);
-    }
-    qd_stored_history_deinit(&s);
-    return st;
-}
-
-static qd_status store(qd_registry *r, const qd_candidate *c, qd_str record, qd_error *err)
-{
-    const qd_registration *reg = c->reg;
-    qd_status st = qd_registry_store_put_module(r, qd_str_of(c->hash), reg->wasm, reg->wasm_size, c->is_again, err);
-    if (st == QD_OK && reg->native)
-        st = qd_registry_store_put_native(r, c->udf->label, reg->native, reg->native_size, err);
-    if (st == QD_OK && !c->is_again)
-        st = put_history(r, c, err);
+    const qd_stored_version v = {
+        .name = c->name,
+        .hash = qd_str_of(c->hash),
+        .wasm = {(const char *)reg->wasm, reg->wasm_size},
+        .native = {(const char *)reg->native, reg->native ? reg->native_size : 0},
+        .record = record,
+        .label = c->udf->label,
+        .history = c->is_again ? NULL : &s.h,
+        .is_again = c->is_again,
+    };
+    qd_status st = c->is_again ? QD_OK : next_history(r, c, &s, err);
     if (st == QD_OK)
-        st = qd_registry_store_put_entry(r, c->udf->label, record, err);
+        st = qd_registry_store_put_version(r, &v, err);
+    qd_stored_history_deinit(&s);
     return st;
 }
 

@@ -35,24 +35,36 @@ static qd_status get(qd_registry *r, const char *kind, qd_str name, qd_buf *out,
 
 /* ---- versions ---- */
 
-qd_status qd_registry_store_put_module(qd_registry *r, qd_str hash, const void *wasm, size_t n, bool is_again,
-                                       qd_error *err)
+typedef struct put_list {
+    qd_kv_item items[4];
+    store_key keys[4];
+    size_t n;
+} put_list;
+
+static void add(put_list *l, const char *kind, qd_str name, qd_str value, uint64_t expected)
 {
-    store_key k;
-    /* One that failed to load may have been damaged: its bytes are written again. */
-    qd_status st = qd_kv_put(r->kv, BUCKET, make_key(&k, "module", hash), (qd_str){wasm, n},
-                             is_again ? QD_KV_ANY : QD_KV_ABSENT, NULL, err);
-    return st == QD_ECONFLICT ? QD_OK : st; /* the same bytes are there, by their hash */
+    l->items[l->n] = (qd_kv_item){BUCKET, make_key(&l->keys[l->n], kind, name), value, expected};
+    l->n++;
 }
 
-qd_status qd_registry_store_put_native(qd_registry *r, const char *label, const void *code, size_t n, qd_error *err)
+qd_status qd_registry_store_put_version(qd_registry *r, const qd_stored_version *v, qd_error *err)
 {
-    return put(r, "native", qd_str_of(label), (qd_str){code, n}, err);
-}
-
-qd_status qd_registry_store_put_entry(qd_registry *r, const char *label, qd_str record, qd_error *err)
-{
-    return put(r, "entry", qd_str_of(label), record, err);
+    put_list l = {.n = 0};
+    qd_buf history;
+    qd_str label = qd_str_of(v->label);
+    qd_buf_init(&history, MAX_HISTORY_BYTES);
+    if (v->history)
+        qd_history_pack(v->history, &history);
+    /* The same bytes may be there, by their hash. Those that failed to load may have been damaged: written again. */
+    add(&l, "module", v->hash, v->wasm, v->is_again ? QD_KV_ANY : QD_KV_KEEP);
+    if (v->native.n > 0)
+        add(&l, "native", label, v->native, QD_KV_ANY);
+    if (v->history)
+        add(&l, "function", v->name, qd_buf_str(&history), QD_KV_ANY);
+    add(&l, "entry", label, v->record, QD_KV_ANY);
+    qd_status st = history.failed ? qd_fail_nomem(err) : qd_kv_put_many(r->kv, l.items, l.n, err);
+    qd_buf_deinit(&history);
+    return st;
 }
 
 qd_status qd_registry_store_get_module(qd_registry *r, qd_str hash, qd_buf *out, qd_error *err)

@@ -35,10 +35,16 @@ qd_status qd_registry_store_put_history(qd_registry *r, qd_str name, const qd_hi
 /* A qd_history_exists_fn; `arg` is a qd_udf_function. */
 bool qd_registry_store_exists(const void *function, qd_str version);
 
-qd_status qd_registry_store_put_module(qd_registry *r, qd_str hash, const void *wasm, size_t n, bool is_again,
-                                       qd_error *err);
-qd_status qd_registry_store_put_native(qd_registry *r, const char *label, const void *code, size_t n, qd_error *err);
-qd_status qd_registry_store_put_entry(qd_registry *r, const char *label, qd_str record, qd_error *err);
+/* What registering writes; all borrowed. */
+typedef struct qd_stored_version {
+    qd_str name, hash, wasm, native, record; /* native: empty without ahead-of-time code */
+    const char *label;
+    const qd_history *history; /* NULL: stays as it is */
+    bool is_again;             /* the module's bytes are written even when they seem to be there */
+} qd_stored_version;
+
+/* In the order above, with one wait for the disk. */
+qd_status qd_registry_store_put_version(qd_registry *r, const qd_stored_version *v, qd_error *err);
 /* Append to `out`. Errors: QD_EUDF_COMPILE when it is not there, QD_EIO, QD_ELIMIT. */
 qd_status qd_registry_store_get_module(qd_registry *r, qd_str hash, qd_buf *out, qd_error *err);
 qd_status qd_registry_store_get_native(qd_registry *r, const char *label, qd_buf *out, qd_error *err);
