@@ -33,21 +33,21 @@ static void write_total(const qd_collection *c, qd_json *w)
     qd_json_end_object(w);
 }
 
-static qd_status write_hits(const qd_collection *c, qd_json *w, qd_error *err)
+static qd_status write_hits(const qd_collection *c, const qd_script_fields *fields, qd_json *w, qd_error *err)
 {
     qd_fetcher fetcher;
     qd_status st = QD_OK;
-    qd_fetcher_init(&fetcher, c);
+    qd_fetcher_init(&fetcher, c, fields);
     qd_json_key(w, "hits");
     qd_json_begin_array(w);
     for (size_t i = c->run->body.from; i < c->n_hits && st == QD_OK; i++)
-        st = qd_fetch_write(&fetcher, &c->hits[i], w, err);
+        st = qd_fetch_write(&fetcher, i, w, err);
     qd_json_end_array(w);
     qd_fetcher_deinit(&fetcher);
     return st;
 }
 
-qd_status qd_answer_write(const qd_collection *c, qd_json *w, qd_error *err)
+static qd_status write_all(const qd_collection *c, const qd_script_fields *fields, qd_json *w, qd_error *err)
 {
     qd_run *run = c->run;
     qd_json_begin_object(w);
@@ -62,9 +62,21 @@ qd_status qd_answer_write(const qd_collection *c, qd_json *w, qd_error *err)
         qd_json_f32(w, c->max_score);
     else
         qd_json_null(w);
-    qd_status st = write_hits(c, w, err);
+    qd_status st = write_hits(c, fields, w, err);
     qd_json_end_object(w);
+    if (c->aggs)
+        qd_aggs_write(c->aggs, w);
     qd_json_end_object(w);
+    return st;
+}
+
+qd_status qd_answer_write(const qd_collection *c, qd_json *w, qd_error *err)
+{
+    qd_script_fields fields;
+    qd_status st = qd_script_fields_init(&fields, c, err);
+    if (st == QD_OK)
+        st = write_all(c, &fields, w, err);
+    qd_script_fields_deinit(&fields);
     return st;
 }
 

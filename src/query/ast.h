@@ -35,6 +35,8 @@ typedef enum qd_place {
     QD_PLACE_FILTER, /* only yes or no counts */
     QD_PLACE_CLAUSE, /* a scoring clause: a filter adds its boost, a score its value */
     QD_PLACE_SCORE,  /* script_score, function_score: a score */
+    QD_PLACE_FIELD,  /* script_fields: a value for each hit */
+    QD_PLACE_AGGREGATION,
 } qd_place;
 
 /* One use of a function in a query. */
@@ -56,6 +58,12 @@ typedef struct qd_use {
     bool is_constant; /* one result for all documents */
     double max_score; /* no result is greater; INFINITY: it promises nothing */
 } qd_use;
+
+/* A use beside the query, with the name under which the answer has its result. */
+typedef struct qd_named_use {
+    qd_str name;
+    qd_use *use;
+} qd_named_use;
 
 typedef struct qd_uses {
     qd_use **items;

@@ -150,13 +150,13 @@ static const struct {
     {"seq_no_primary_term", parse_seq_no},
     {"explain", parse_off},
     {"profile", parse_off},
-    {"aggs", parse_later},
-    {"aggregations", parse_later},
+    {"aggs", qd_body_parse_aggs},
+    {"aggregations", qd_body_parse_aggs},
     {"highlight", parse_later},
     {"fields", parse_later},
     {"docvalue_fields", parse_later},
     {"stored_fields", parse_later},
-    {"script_fields", parse_later},
+    {"script_fields", qd_body_parse_script_fields},
     {"derived", parse_later},
     {"post_filter", parse_later},
     {"rescore", parse_later},
@@ -245,6 +245,8 @@ qd_status qd_body_parse(qd_parser *p, const json_t *json, const qd_search_reques
             return st;
     }
     st = default_query(p, &b);
+    if (b.n_script_fields > 0 && !b.source.is_given)
+        b.source.is_wanted = false; /* who computes fields has what it wants */
     if (st == QD_OK)
         st = apply_url(p, rq, &b);
     if (st == QD_OK)

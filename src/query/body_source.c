@@ -49,6 +49,7 @@ static qd_status parse_source_object(qd_parser *p, const qd_json_at *at, const j
 
 qd_status qd_body_parse_source(qd_parser *p, const qd_json_at *at, const json_t *v, qd_body *b)
 {
+    b->source.is_given = true;
     if (json_is_boolean(v)) {
         b->source.is_wanted = json_is_true(v);
         return QD_OK;

@@ -11,10 +11,10 @@ bool qd_collect_count(qd_collection *c, qd_found_hits *f, uint64_t n)
 {
     f->count += n;
     if (!c->is_counting)
-        return true;
+        return !c->aggs;
     if (c->count_limit == QD_TRACK_ALL)
         return false;
-    return atomic_fetch_add_explicit(&c->counted, n, memory_order_relaxed) + n > c->count_limit;
+    return atomic_fetch_add_explicit(&c->counted, n, memory_order_relaxed) + n > c->count_limit && !c->aggs;
 }
 
 void qd_collect_end(qd_collection *c, size_t task, qd_status status, const qd_error *err)
@@ -49,7 +49,8 @@ static bool on_count(void *arg, size_t n, const uint32_t *docs, const float *sco
     const qd_body *b = &k->c->run->body;
     const qd_plan *plan = qd_collect_plan(k->c, k->task);
     size_t hits = n;
-    (void)docs;
+    if (!qd_collect_aggregate(k->c, k->task, n, docs, scores))
+        return false;
     for (size_t i = 0; b->has_min_score && scores && i < n; i++)
         hits -= scores[i] < b->min_score;
     if (b->has_min_score && !scores && plan->is_constant && plan->constant < b->min_score)
@@ -62,7 +63,7 @@ void qd_collect_count_only(qd_collection *c, size_t task)
 {
     qd_error err = QD_ERROR_INIT;
     counter k = {c, task};
-    if (!c->is_counting)
+    if (!c->is_counting && !c->aggs)
         return;
     qd_status st = qd_weight_run(qd_collect_plan(c, task)->weight, c->run->tasks[task].segment, on_count, &k, &err);
     qd_collect_end(c, task, st, &err);
@@ -103,6 +104,8 @@ static void run_task(void *arg, size_t task)
         qd_collect_sorted(c, task);
     else
         qd_collect_by_score(c, task);
+    if (c->aggs)
+        qd_aggs_end_task(c->aggs, task);
 }
 
 static uint64_t live_docs(const qd_run *run)
@@ -232,6 +235,8 @@ qd_status qd_collect(qd_collection *c, qd_error *err)
     bool is_parallel = run->n_tasks > 1 && run->rq->pool && live_docs(run) > PARALLEL_MIN_DOCS;
     qd_pool_parallel(is_parallel ? run->rq->pool : NULL, run->n_tasks, run_task, c);
     qd_status st = outcome_of(run, err);
+    if (st == QD_OK && c->aggs)
+        st = qd_aggs_finish(c->aggs, err);
     if (st == QD_OK)
         st = merge(c, err);
     if (st == QD_OK)

@@ -7,6 +7,7 @@
 #ifndef QD_QUERY_COLLECT_H
 #define QD_QUERY_COLLECT_H
 
+#include "query/aggs.h"
 #include "query/plan.h"
 #include "query/sort.h"
 
@@ -33,6 +34,7 @@ typedef struct qd_collection {
     qd_run *run;
     const qd_plan *plans;         /* by target */
     const qd_sort *sorts;         /* by target; NULL: by score */
+    qd_aggs *aggs;                /* borrowed; NULL: none. With them, all matches are seen */
     size_t k;                     /* from + size */
     uint64_t count_limit;         /* hits are counted up to this and one more; QD_TRACK_ALL: all */
     bool is_counting;             /* else `total` was known before, or nobody asks */
@@ -55,7 +57,13 @@ void qd_collection_deinit(qd_collection *c);
 
 /* ---- for the collectors ---- */
 
-/* Counts n more hits; true: there are now more than anybody wants to know of. */
+/* Gives a block of matches to the aggregations, if any. False: the task must end. */
+static inline bool qd_collect_aggregate(qd_collection *c, size_t task, size_t n, const uint32_t *docs,
+                                        const float *scores)
+{
+    return !c->aggs || qd_aggs_add(c->aggs, task, n, docs, scores);
+}
+/* Counts n more hits; true: there are now more than anybody wants to know of, or to aggregate. */
 bool qd_collect_count(qd_collection *c, qd_found_hits *f, uint64_t n);
 /* Runs one task; a failure is recorded with the run. */
 void qd_collect_by_score(qd_collection *c, size_t task);

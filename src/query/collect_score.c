@@ -131,6 +131,8 @@ static bool on_block(void *arg, size_t n, const uint32_t *docs, const float *sco
     size_t hits = n, i = 0;
     if (!scores)
         scores = b->constant;
+    if (!qd_collect_aggregate(b->c, b->task, n, docs, scores))
+        return false;
     if (body->has_min_score)
         for (size_t j = 0; j < n; j++)
             hits -= scores[j] < b->min_score;
@@ -185,7 +187,7 @@ void qd_collect_by_score(qd_collection *c, size_t task)
     if (plan->is_constant)
         qd_collect_fill_constant(c, task, b.constant);
     bool counts_all = c->is_counting && c->count_limit == QD_TRACK_ALL;
-    bool sees_all = counts_all || plan->is_constant || plan->has_functions || body->has_min_score;
+    bool sees_all = counts_all || c->aggs || plan->is_constant || plan->has_functions || body->has_min_score;
     qd_status st = sees_all ? qd_weight_run(plan->weight, segment, on_block, &b, &err)
                             : qd_weight_top(plan->weight, segment, on_top, &b, &err);
     if (b.has_failed)

@@ -136,6 +136,8 @@ static bool on_block(void *arg, size_t n, const uint32_t *docs, const float *sco
     size_t row = 0;
     if (!scores)
         scores = s->constant;
+    if (!qd_collect_aggregate(s->c, s->task, n, docs, scores))
+        return false;
     for (size_t i = 0; i < s->sort->n; i++)
         qd_key_reader_ranks(&s->readers[i], n, docs, scores, s->block + i * QE_BLOCK_DOCS);
     size_t hits = count_hits(s, n, scores);

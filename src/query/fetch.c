@@ -5,9 +5,9 @@
 
 #define MAX_SOURCE_BYTES ((size_t)256 << 20)
 
-void qd_fetcher_init(qd_fetcher *f, const qd_collection *c)
+void qd_fetcher_init(qd_fetcher *f, const qd_collection *c, const qd_script_fields *fields)
 {
-    *f = (qd_fetcher){.c = c, .columns_of = SIZE_MAX};
+    *f = (qd_fetcher){.c = c, .fields = fields, .columns_of = SIZE_MAX};
     qd_buf_init(&f->source, MAX_SOURCE_BYTES);
 }
 
@@ -84,8 +84,9 @@ static void write_sort(const qd_fetcher *f, const qd_hit *hit, uint32_t target, 
     qd_json_end_array(w);
 }
 
-qd_status qd_fetch_write(qd_fetcher *f, const qd_hit *hit, qd_json *w, qd_error *err)
+qd_status qd_fetch_write(qd_fetcher *f, size_t i, qd_json *w, qd_error *err)
 {
+    const qd_hit *hit = &f->c->hits[i];
     const qd_run *run = f->c->run;
     const qd_task *t = &run->tasks[hit->task];
     const qd_search_target *target = &run->rq->targets[t->target];
@@ -105,6 +106,7 @@ qd_status qd_fetch_write(qd_fetcher *f, const qd_hit *hit, qd_json *w, qd_error 
         qd_json_null(w);
     if (st == QD_OK)
         st = write_source(f, stored.source, w, err);
+    qd_script_fields_write(f->fields, i, w);
     if (f->c->sorts)
         write_sort(f, hit, t->target, w);
     qd_json_end_object(w);

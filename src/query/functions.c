@@ -40,6 +40,19 @@ static qd_status check_kind(const qd_use *use, const qd_udf *u, qd_error *err)
 {
     qd_udf_kind kind = u->manifest->kind;
     const char *name = qd_udf_kind_name(kind);
+    if (use->place == QD_PLACE_AGGREGATION)
+        return kind == QD_KIND_AGGREGATE
+                   ? QD_OK
+                   : qd_fail(err, QD_EUDF_PARAMS,
+                             "[%s] function '%s' has kind %s: an aggregation takes functions of kind aggregate",
+                             use->clause, u->label, name);
+    if (use->place == QD_PLACE_FIELD)
+        return kind != QD_KIND_AGGREGATE
+                   ? QD_OK
+                   : qd_fail(err, QD_EUDF_PARAMS,
+                             "[%s] function '%s' has kind aggregate: a field takes functions of kind transform, "
+                             "filter or score",
+                             use->clause, u->label);
     if (kind != QD_KIND_FILTER && kind != QD_KIND_SCORE)
         return qd_fail(err, QD_EUDF_PARAMS, "[%s] function '%s' has kind %s: a query takes filter and score functions",
                        use->clause, u->label, name);
@@ -65,6 +78,7 @@ static qd_status bind(qd_run *run, qd_use *use, qd_udf *u, qd_error *err)
             .params = use->params,
             .function = use->function,
             .context = run->body.context,
+            .is_aggregation = use->place == QD_PLACE_AGGREGATION,
             .on_error = use->on_error,
             .has_default_result = use->has_default,
             .default_result = use->default_value,
@@ -99,6 +113,9 @@ static const qd_error *failure_of(const qd_run *run, const qd_udf *u)
         if (qd_quarantine_is_failure(t->status) && qd_str_is(qd_error_text(&t->err, t->err.function), u->label))
             return &t->err;
     }
+    if (qd_quarantine_is_failure(run->late_status) &&
+        qd_str_is(qd_error_text(&run->late_err, run->late_err.function), u->label))
+        return &run->late_err;
     return NULL;
 }
 

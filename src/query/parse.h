@@ -58,6 +58,12 @@ qd_status qd_parse_options(qd_parser *p, const qd_json_at *at, const char *claus
 /* {"FIELD": value} with exactly one member. */
 qd_status qd_parse_one_field(qd_parser *p, const qd_json_at *at, const char *clause, const json_t *body, qd_str *field,
                              const json_t **value, const qd_json_at **at_value);
+/* A function's use: {"name", "version"?, "parameters"?, …}, as wasm_udf has it but for [query] and [boost]. */
+qd_status qd_parse_use(qd_parser *p, const qd_json_at *at, const char *clause, const json_t *body, qd_place place,
+                       qd_use **out);
+/* The same as a script, the member [script] of what stands at `at`. */
+qd_status qd_parse_script_use(qd_parser *p, const qd_json_at *at, const char *clause, const json_t *v, qd_place place,
+                              qd_use **out);
 /* The place of `word` in a NULL-terminated list; -1 when it is not there. */
 int qd_parse_word(qd_str word, const char *const *words);
 

@@ -37,13 +37,13 @@ typedef struct udf_options {
 } udf_options;
 
 static const qd_option UDF_OPTIONS[] = {
+    {"query", QD_OPT_JSON, offsetof(udf_options, query)}, /* first: only clauses have it */
     {"name", QD_OPT_STR, offsetof(udf_options, name)},
     {"version", QD_OPT_STR, offsetof(udf_options, version)},
     {"parameters", QD_OPT_OBJECT, offsetof(udf_options, parameters)},
     {"params", QD_OPT_OBJECT, offsetof(udf_options, params)},
     {"on_error", QD_OPT_STR, offsetof(udf_options, on_error)},
     {"default", QD_OPT_JSON, offsetof(udf_options, default_value)},
-    {"query", QD_OPT_JSON, offsetof(udf_options, query)},
     {"function", QD_OPT_STR, offsetof(udf_options, function)},
     {NULL, 0, 0},
 };
@@ -69,27 +69,44 @@ static qd_status fill_on_error(qd_parser *p, const qd_json_at *at, const udf_opt
     return QD_OK;
 }
 
+static qd_status make_use(qd_parser *p, const qd_json_at *at, const char *clause, const udf_options *o, qd_place place,
+                          qd_use **out)
+{
+    qd_use *use = NULL;
+    if (o->name.n == 0)
+        return qd_parse_fail(p, at, "[wasm_udf] requires [name]: the name of a registered function");
+    if (o->parameters && o->params)
+        return qd_parse_fail(p, at, "[wasm_udf] has both [parameters] and [params]: they are the same, give one");
+    qd_status st = new_use(p, at, clause, place, &use);
+    if (st == QD_OK)
+        st = fill_on_error(p, at, o, use);
+    if (st != QD_OK)
+        return st;
+    use->name = o->name;
+    use->version = o->version;
+    use->function = o->function;
+    use->params = o->parameters ? o->parameters : o->params;
+    *out = use;
+    return QD_OK;
+}
+
+qd_status qd_parse_use(qd_parser *p, const qd_json_at *at, const char *clause, const json_t *body, qd_place place,
+                       qd_use **out)
+{
+    udf_options o = {0};
+    qd_status st = qd_parse_options(p, at, "wasm_udf", body, UDF_OPTIONS + 1, &o, NULL);
+    return st == QD_OK ? make_use(p, at, clause, &o, place, out) : st;
+}
+
 qd_status qd_parse_wasm_udf(qd_parser *p, const qd_json_at *at, const json_t *body, qd_node *node)
 {
     udf_options o = {0};
-    qd_use *use = NULL;
     qd_status st = qd_parse_options(p, at, "wasm_udf", body, UDF_OPTIONS, &o, &node->boost);
-    if (st != QD_OK)
-        return st;
-    if (o.name.n == 0)
-        return qd_parse_fail(p, at, "[wasm_udf] requires [name]: the name of a registered function");
-    if (o.parameters && o.params)
-        return qd_parse_fail(p, at, "[wasm_udf] has both [parameters] and [params]: they are the same, give one");
-    st = new_use(p, at, "wasm_udf", node->in_filter ? QD_PLACE_FILTER : QD_PLACE_CLAUSE, &use);
     if (st == QD_OK)
-        st = fill_on_error(p, at, &o, use);
+        st = make_use(p, at, "wasm_udf", &o, node->in_filter ? QD_PLACE_FILTER : QD_PLACE_CLAUSE,
+                      &node->as.function.use);
     if (st != QD_OK)
         return st;
-    use->name = o.name;
-    use->version = o.version;
-    use->function = o.function;
-    use->params = o.parameters ? o.parameters : o.params;
-    node->as.function.use = use;
     node->has_functions = true;
     if (!o.query)
         return QD_OK;
@@ -159,8 +176,8 @@ static qd_status parse_script_object(qd_parser *p, const qd_json_at *at, const c
 }
 
 /* {"script": {…}} as script, script_score and function_score's script_score have it. */
-static qd_status parse_script_member(qd_parser *p, const qd_json_at *at, const char *clause, const json_t *v,
-                                     qd_place place, qd_use **out)
+qd_status qd_parse_script_use(qd_parser *p, const qd_json_at *at, const char *clause, const json_t *v, qd_place place,
+                              qd_use **out)
 {
     const qd_json_at *at_script = qd_at_key(p, at, QD_STR("script"));
     if (!at_script)
@@ -178,7 +195,7 @@ qd_status qd_parse_script(qd_parser *p, const qd_json_at *at, const json_t *body
     if (st != QD_OK)
         return st;
     node->has_functions = true;
-    return parse_script_member(p, at, "script", script, QD_PLACE_FILTER, &node->as.function.use);
+    return qd_parse_script_use(p, at, "script", script, QD_PLACE_FILTER, &node->as.function.use);
 }
 
 typedef struct script_score_options {
@@ -220,7 +237,7 @@ qd_status qd_parse_script_score(qd_parser *p, const qd_json_at *at, const json_t
         return qd_parse_nomem(p);
     node->has_functions = true;
     st = qd_parse_query(p, at_query, o.query, node->in_filter, &s->query);
-    return st == QD_OK ? parse_script_member(p, at, "script_score", o.script, QD_PLACE_SCORE, &s->use) : st;
+    return st == QD_OK ? qd_parse_script_use(p, at, "script_score", o.script, QD_PLACE_SCORE, &s->use) : st;
 }
 
 /* ---- function_score ---- */
@@ -287,7 +304,7 @@ static qd_status fill_scorer(qd_parser *p, const qd_json_at *at, const scorer_op
     if (!at_score)
         return qd_parse_nomem(p);
     qd_status st = qd_parse_options(p, at_score, "script_score", o->script_score, OPTIONS, &script, NULL);
-    return st == QD_OK ? parse_script_member(p, at_score, "script_score", script, QD_PLACE_SCORE, &s->use) : st;
+    return st == QD_OK ? qd_parse_script_use(p, at_score, "script_score", script, QD_PLACE_SCORE, &s->use) : st;
 }
 
 static qd_status parse_scorers(qd_parser *p, const qd_json_at *at, const json_t *functions, qd_function_score_node *f)

@@ -36,6 +36,13 @@ void qd_run_fail(qd_run *run, size_t task, qd_status status, const qd_error *err
     }
 }
 
+void qd_run_fail_late(qd_run *run, qd_status status, const qd_error *err)
+{
+    run->late_status = status;
+    if (err)
+        run->late_err = *err;
+}
+
 qd_status qd_run_place_error(const qd_run *run, const qd_json_at *at, qd_status status, qd_error *err)
 {
     if (err && status != QD_OK && err->line == 0 && at)

@@ -28,6 +28,9 @@ typedef struct qd_run {
     size_t *first_task;         /* of each target */
     atomic_size_t first_failed; /* index of a task; SIZE_MAX: none */
     atomic_bool timed_out;
+    /* Why it failed after the tasks had ended: merging aggregations, computing fields. */
+    qd_status late_status;
+    qd_error late_err;
 } qd_run;
 
 /* The client went away, or the query's deadline has passed: nothing needs to go on. */
@@ -37,6 +40,8 @@ bool qd_run_is_over(qd_run *run);
 bool qd_run_should_stop(qd_run *run, size_t task);
 /* Records why a task failed; the task must end. Only its own thread calls. */
 void qd_run_fail(qd_run *run, size_t task, qd_status status, const qd_error *err);
+/* The same when all tasks have ended. */
+void qd_run_fail_late(qd_run *run, qd_status status, const qd_error *err);
 /* The deadline of the query itself has passed: it ends with what it has. */
 bool qd_run_deadline_passed(qd_run *run);
 /* Adds line and column of a clause to an error that has none. */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "query/answer.h"
+#include "query/script_fields.h"
 #include "query/functions.h"
 
 #define MAX_QUERY_BYTES ((size_t)16 << 20) /* of one query's tree and plans */
@@ -16,6 +17,7 @@ typedef struct query {
     qd_plan *plans;
     size_t n_plans;
     qd_sort *sorts;
+    qd_aggs *aggs;
     qd_collection collection;
 } query;
 
@@ -114,11 +116,14 @@ static qd_status query_run(query *q, const qd_search_request *rq, bool is_count,
         st = qd_functions_resolve(&q->run, err);
     if (st == QD_OK)
         st = compile_sorts(q, &wants_scores, err);
+    wants_scores |= qd_aggs_need_scores(&q->run) || (k > 0 && qd_script_fields_need_scores(&q->run));
     if (st == QD_OK)
         st = make_plans(q, wants_scores, err);
+    if (st == QD_OK)
+        st = qd_aggs_new(&q->run, q->plans, &q->aggs, err);
     if (st != QD_OK)
         return st;
-    q->collection = (qd_collection){.run = &q->run, .plans = q->plans, .sorts = q->sorts, .k = k};
+    q->collection = (qd_collection){.run = &q->run, .plans = q->plans, .sorts = q->sorts, .aggs = q->aggs, .k = k};
     return qd_collect(&q->collection, err);
 }
 
@@ -126,6 +131,7 @@ static void query_deinit(query *q)
 {
     if (q->collection.run)
         qd_collection_deinit(&q->collection);
+    qd_aggs_free(q->aggs);
     for (size_t i = 0; i < q->n_plans; i++)
         qd_plan_deinit(&q->plans[i]);
     qd_functions_release(&q->run);

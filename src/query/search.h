@@ -11,6 +11,8 @@
  *                   function's score meets BM25's: score_bool.c (bool, script_score), score_modes.c (function_score)
  *   segment_docs.c  doc_source over a segment's columns and `_source` (source_path.c, json_scan.c)
  *   collect*.c      top documents by score or fields (sort.c), counts; per segment, in parallel, then merged
+ *   aggs.c          aggregations: functions over all matches, in the same pass
+ *   script_fields.c what functions make of the hits of the page
  *   fetch.c         ids and `_source` of the hits, filtered (source_filter.c)
  *   answer.c        OpenSearch's shape
  * What the parts of one running query share is in run.h. */

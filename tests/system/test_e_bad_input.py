@@ -60,7 +60,7 @@ def test_search__unknown_clause__says_where(api):
     ({"sort": [{"nowhere": "asc"}]}, "nowhere"), ({"sort": [{"number": "sideways"}]}, "sideways"),
     ({"sort": [{"title": "asc"}]}, "title"), ({"sort": 5}, "sort"), ({"_source": 5}, "_source"),
     ({"timeout": "soon"}, "soon"), ({"track_total_hits": "yes"}, "track_total_hits"),
-    ({"aggs": {"a": {"terms": {"field": "tag"}}}}, "aggs"), ({"highlight": {}}, "highlight"), ({"bogus": 1}, "bogus"),
+    ({"aggs": {"a": {"terms": {"field": "tag"}}}}, "terms"), ({"highlight": {}}, "highlight"), ({"bogus": 1}, "bogus"),
     ({"context": 5}, "context"), ({"min_score": "x"}, "min_score"),
     ({"query": {"bool": {"minimum_should_match": "many", "should": [{"match_all": {}}]}}}, "many"),
     ({"query": {"multi_match": {"query": "x"}}}, "fields"),

@@ -83,7 +83,10 @@ static const bad_case BAD[] = {
     {"{\"query\": {\"function_score\": {\"weight\": 1, \"functions\": []}}}", 1, 12,
      "[function_score] query: already found a function, now encountering [functions]: put all of them into "
      "[functions]"},
-    {"{\"aggs\": {}}", 1, 2, "[aggs] is not supported yet"},
+    {"{\"aggs\": {\n\"a\": {\"terms\": {}}}}", 2, 7,
+     "[terms] is not supported in an aggregation: there is [wasm_udf], a registered function of kind aggregate; others "
+     "come later"},
+    {"{\"script_fields\": {\"a\":\n {\"script\": 1}}}", 2, 3, "[script] query malformed, no start_object after query name"},
     {"{\"size\": 1,\n\"highlight\": {}}", 2, 1, "[highlight] is not supported yet"},
     {"{\"explain\": true}", 1, 2, "[explain] is not supported yet"},
     {"{\"siz\": 1}", 1, 2, "unknown key [siz] in the search body"},
