@@ -176,17 +176,22 @@ qd_status qd_api_udf_wasm(qd_request *rq, qd_error *err)
 
 qd_status qd_api_udf_reinstate(qd_request *rq, qd_error *err)
 {
-    char version[QD_VERSION_SIZE];
+    char version[QD_VERSION_SIZE], hash[QD_SHA256_HEX_SIZE];
     bool was = false;
     qd_actor who = qd_api_actor(rq);
     qd_str name = qd_request_arg(rq, 0);
-    qd_status status = resolve(rq, version, err);
+    qd_status status = qd_registry_resolve(rq->api->registry, name, qd_request_version(rq), version, hash, err);
     if (status == QD_OK)
         status =
             qd_quarantine_reinstate(qd_registry_quarantine(rq->api->registry), name, qd_str_of(version), &was, err);
     if (status == QD_OK && was) {
-        qd_audit_entry entry = {QD_AUDIT_REINSTATE, QD_AUDIT_OK, who.by,    who.remote, name,
-                                qd_str_of(version), QD_STR(""),  QD_STR("")};
+        qd_audit_entry entry = {.action = QD_AUDIT_REINSTATE,
+                                .outcome = QD_AUDIT_OK,
+                                .actor = who.by,
+                                .remote = who.remote,
+                                .name = name,
+                                .version = qd_str_of(version),
+                                .hash = qd_str_of(hash)};
         status = qd_audit_append(rq->api->audit, &entry, err);
     }
     if (status == QD_OK)

@@ -26,7 +26,7 @@ qd_status qd_registry_record(qd_registry *r, qd_audit_action action, qd_str name
     };
     qd_status st = qd_audit_append(r->options.audit, &entry, err);
     if (st != QD_OK)
-        qd_error_prefix(err, "the change was made, but the audit log could not be written: ");
+        qd_error_prefix(err, "the change was made, but ");
     return st;
 }
 
@@ -46,7 +46,7 @@ static char *dump(const json_t *v)
 }
 
 /* The version's record, as stored. */
-static qd_status pack_record(const qd_candidate *c, qd_buf *out, qd_error *err)
+static qd_status pack_record(const qd_candidate *c, int64_t now_ms, qd_buf *out, qd_error *err)
 {
     const qd_manifest *m = c->udf->manifest;
     const qd_registration *reg = c->reg;
@@ -63,7 +63,7 @@ static qd_status pack_record(const qd_candidate *c, qd_buf *out, qd_error *err)
         .wasm_size = reg->wasm_size,
         .native_size = reg->native ? reg->native_size : 0,
         .registered_at_ms = c->udf->registered_at_ms,
-        .updated_at_ms = c->udf->registered_at_ms,
+        .updated_at_ms = now_ms,
         .hash = qd_str_of(c->hash),
         .manifest_hash = qd_str_of(c->manifest_hash),
         .key_id = qd_str_of(c->trust.key_id),
@@ -151,12 +151,23 @@ static qd_status forget(qd_registry *r, qd_str name, qd_str version, qd_error *e
     return st;
 }
 
+/* Its compilation may have taken long: the time is that of its turn, so that the history is in order. What is only
+ * mended was registered when it was. */
+static int64_t registration_time(const qd_registry *r, const qd_candidate *c, int64_t now_ms)
+{
+    const qd_udf_function *f = c->is_again ? qd_registry_find(r, c->name) : NULL;
+    const qd_udf_version *v = f ? qd_udf_function_find(f, c->version) : NULL;
+    return v ? v->record.registered_at_ms : now_ms;
+}
+
 qd_status qd_registry_keep(qd_registry *r, qd_candidate *c, bool *is_active, qd_error *err)
 {
+    int64_t now_ms = qd_clock_wall_ms();
     qd_buf record;
     qd_udf_version *v = NULL;
     char detail[QD_TRUST_TEXT_SIZE];
     qd_buf_init(&record, MAX_RECORD_BYTES);
+    c->udf->registered_at_ms = registration_time(r, c, now_ms);
     qd_status st = qd_pins_check(&c->pins, err);
     if (st == QD_OK)
         st = qd_registry_make_room(r, 0, err);
@@ -165,7 +176,7 @@ qd_status qd_registry_keep(qd_registry *r, qd_candidate *c, bool *is_active, qd_
     if (st == QD_OK)
         st = qd_registry_attach_stats(r, c->udf, err);
     if (st == QD_OK)
-        st = pack_record(c, &record, err);
+        st = pack_record(c, now_ms, &record, err);
     if (st == QD_OK && !(v = qd_udf_version_new(c->name, c->version, qd_buf_str(&record))))
         st = qd_fail_nomem(err);
     if (st == QD_OK)

@@ -246,9 +246,12 @@ def test_warn__signing_what_is_there__makes_ready_for_require(make_daemon, keys,
     signed = registration(manifest(), sign(private, project()))
     d.api.ok("POST", "/api/v1/udfs", registration(manifest()), status=201)
     d.api.ok("POST", "/api/v1/udfs", registration(manifest(version="2.0.0")), status=201)
-    assert d.api.ok("GET", "/api/v1/udfs/below/1.0.0")["signature"]["status"] == "unsigned"
+    before = d.api.ok("GET", "/api/v1/udfs/below/1.0.0")
+    assert before["signature"]["status"] == "unsigned"
     d.api.ok("POST", "/api/v1/udfs", signed)
-    assert d.api.ok("GET", "/api/v1/udfs/below/1.0.0")["signature"]["status"] == "valid"
+    after = d.api.ok("GET", "/api/v1/udfs/below/1.0.0")
+    assert after["signature"]["status"] == "valid"
+    assert after["registered_at"] == before["registered_at"] and after["updated_at"] > before["updated_at"]
     d.api.ok("POST", "/api/v1/udfs", signed, status=200)  # now it is nothing new
     d.api.ok("POST", "/api/v1/udfs", registration(manifest()), status=200)  # and stays signed
     versions = d.api.ok("GET", "/api/v1/udfs/below/versions")
@@ -408,6 +411,7 @@ def test_audit__a_quarantine_and_its_end__are_recorded(make_daemon, index):
     d.api.ok("POST", "/api/v1/udfs/traps/1.0.0/reinstate", {})
     entry = audit(d.api, udf="traps")["entries"][0]
     assert (entry["action"], entry["actor"]) == ("reinstate", "anonymous")
+    assert entry["hash"] == d.api.ok("GET", "/api/v1/udfs/traps/1.0.0")["hash"]
     check_chain(audit(d.api)["entries"])
 
 
