@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * `udf test`: one call with a document from the command line, or all cases of a file
- *   {"cases": [{"name", "document", "parameters"?, "context"?, "score"?, "id"?, "result" | "error", "tolerance"?}]}
+ *   {"cases": [{"name", "document" | "documents", "split"?, "parameters"?, "context"?, "score"?, "id"?,
+ *               "result" | "error", "tolerance"?}]}
+ * ("documents" and "split" are for aggregates)
  * against a registered function, or against a directory or module that is not registered: a dry run on the server, or
  * with --here in this process, where the module is compiled once for all cases. */
 #include <math.h>
@@ -22,7 +24,7 @@ typedef struct target {
     local_function *local; /* --here: runs in this process instead; else NULL */
 } target;
 
-static const char *const CALL_FIELDS[] = {"document", "parameters", "context", "score", "id"};
+static const char *const CALL_FIELDS[] = {"document", "documents", "split", "parameters", "context", "score", "id"};
 #define N_CALL_FIELDS (sizeof CALL_FIELDS / sizeof *CALL_FIELDS)
 
 /* As if the server had answered. */

@@ -13,7 +13,7 @@ from support import Bm25, haversine_km, levenshtein
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
-NAMES = ["string-distance", "geo-filter", "custom-score", "popularity"]
+NAMES = ["string-distance", "geo-filter", "custom-score", "popularity", "percentile", "slugify"]
 QCTL = (BUILD / "bin" / "qctl").resolve()
 CITIES = [json.loads(line) for line in open(EXAMPLES / "geo-filter" / "cities.ndjson", encoding="utf-8")]
 PACKAGES = {"postgresql": ("object-relational SQL database", 4, None), "postgis": ("geographic objects database", 1,
@@ -105,3 +105,42 @@ def test_custom_score__raises_by_rating(api, index, qctl):
                               "script": {"lang": "wasm", "source": "custom_score", "params": {"boost": 0.5}}}}
     scores = api.scores(index, query)
     assert scores == {"a": pytest.approx(plain["a"] * 3.5, rel=1e-6), "b": pytest.approx(plain["b"], rel=1e-6)}
+
+
+def test_percentile__over_all_matches__is_within_one_percent(api, index, qctl):
+    """Several segments, a deleted document, documents without a value; the sketch against all values, sorted."""
+    qctl("udf", "deploy", EXAMPLES / "percentile")
+    api.create(index, {"title": {"type": "text"}, "price": {"type": "double"}})
+    prices = {}
+    for segment in range(3):
+        batch = {"%d-%d" % (segment, i): {"title": "broom" if i % 3 else "snitch", "price": 1.7 ** (i % 40) - 5}
+                 for i in range(segment, 400, 3)}
+        batch["%d-without" % segment] = {"title": "broom"}
+        api.load(index, batch)
+        prices.update((key, d["price"]) for key, d in batch.items() if d["title"] == "broom" and "price" in d)
+    api.ok("DELETE", "/%s/_doc/1-1?refresh=true" % index)
+    del prices["1-1"]
+    ordered = sorted(prices.values())
+    aggs = {"p%d" % percent: {"wasm_udf": {"name": "percentile", "parameters": {"value": "_source.price",
+                                                                                "percent": percent}}}
+            for percent in (0, 10, 50, 90, 100)}
+    answer = api.search(index, query={"match": {"title": "broom"}}, aggs=aggs, size=0)
+    assert answer["hits"]["hits"] == [] and answer["hits"]["total"]["value"] == len(prices) + 3
+    for percent in (0, 10, 50, 90, 100):
+        exact = ordered[int(percent / 100 * (len(ordered) - 1))]
+        assert answer["aggregations"]["p%d" % percent]["value"] == pytest.approx(exact, rel=0.0101), percent
+    same = api.search(index, query={"match": {"title": "broom"}}, aggs=aggs, size=3, sort=[{"price": "desc"}])
+    assert same["aggregations"] == answer["aggregations"] and len(same["hits"]["hits"]) == 3
+    none = api.search(index, query={"match": {"title": "quaffle"}}, aggs=aggs, size=0)
+    assert {value["value"] for value in none["aggregations"].values()} == {None}
+
+
+def test_slugify__as_a_field_of_hits(api, index, qctl):
+    qctl("udf", "deploy", EXAMPLES / "slugify")
+    api.load(index, {"a": {"title": "Crème Brûlée"}, "b": {"title": "!"}})
+    field = {"slug": {"script": {"lang": "wasm", "source": "slugify"}}}
+    hits = {hit["_id"]: hit for hit in api.search(index, script_fields=field)["hits"]["hits"]}
+    assert hits["a"]["fields"] == {"slug": ["creme-brulee"]} and hits["b"]["fields"] == {"slug": [None]}
+    assert "_source" not in hits["a"]
+    with_source = api.search(index, script_fields=field, _source=True)["hits"]["hits"]
+    assert [set(hit) & {"_source", "fields"} for hit in with_source] == [{"_source", "fields"}] * 2

@@ -86,7 +86,8 @@ static const bad_case BAD[] = {
     {"{\"aggs\": {\n\"a\": {\"terms\": {}}}}", 2, 7,
      "[terms] is not supported in an aggregation: there is [wasm_udf], a registered function of kind aggregate; others "
      "come later"},
-    {"{\"script_fields\": {\"a\":\n {\"script\": 1}}}", 2, 3, "[script] query malformed, no start_object after query name"},
+    {"{\"script_fields\": {\"a\":\n {\"script\": 1}}}", 2, 3,
+     "[script] query malformed, no start_object after query name"},
     {"{\"size\": 1,\n\"highlight\": {}}", 2, 1, "[highlight] is not supported yet"},
     {"{\"explain\": true}", 1, 2, "[explain] is not supported yet"},
     {"{\"siz\": 1}", 1, 2, "unknown key [siz] in the search body"},
