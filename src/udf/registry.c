@@ -325,7 +325,8 @@ static qd_status look_up(qd_registry *r, const qd_candidate *c, qd_udf_version *
         *existing = v;
         *is_active = f->active == v;
     } else if (r->n_versions >= r->options.max_functions) {
-        st = qd_fail(err, QD_EUDF_FULL, "%u function versions are registered, which is the limit; delete some first",
+        st = qd_fail(err, QD_EUDF_FULL,
+                     "%u function versions are registered, which is the limit (udf.max_functions); delete some first",
                      r->options.max_functions);
     }
     pthread_rwlock_unlock(&r->table_lock);

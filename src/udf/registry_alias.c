@@ -62,10 +62,10 @@ static qd_status roll_back(qd_registry *r, qd_str name, const qd_actor *who, qd_
     if (st == QD_OK)
         st = qd_history_previous(&s.h, qd_registry_store_exists, f, &previous, err);
     if (st == QD_OK && previous.n == 0) {
-        qd_str now = f->active ? f->active->version : QD_STR("none");
+        qd_str now = f->active ? f->active->version : QD_STR("");
         st = qd_fail_field(err, QD_EUDF_PARAMS, "to",
-                           "function '%.*s' has no version that was active before %.*s; say which one with 'to'",
-                           QD_STR_FMT(name), QD_STR_FMT(now));
+                           "function '%.*s' has no version that was active%s%.*s; say which one with 'to'",
+                           QD_STR_FMT(name), now.n ? " before " : "", QD_STR_FMT(now));
     }
     if (st == QD_OK)
         st = move_to(r, f, qd_udf_function_find(f, previous), QD_HISTORY_ROLLBACK, &s, who, out, err);

@@ -99,7 +99,7 @@ static qd_status make_room(qd_registry *r, uint64_t needed, qd_error *err)
             return QD_OK; /* the engine knows what fits */
         return qd_fail(err, QD_EUDF_FULL,
                        "compiled code in use takes %llu bytes, more than the limit of %llu; try again when fewer "
-                       "functions run at once, or raise it",
+                       "functions run at once, or raise it (udf.code_bytes)",
                        (unsigned long long)bytes, (unsigned long long)most);
     }
 }

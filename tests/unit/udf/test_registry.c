@@ -341,7 +341,7 @@ static void test_register__limits__are_kept(void **state)
     register_ok("f", "1.0.0", 1);
     register_ok("f", "1.1.0", 1);
     assert_failed_with(try_register("f", "1.2.0", 1, &existed, &err), &err, QD_EUDF_FULL,
-                       "2 function versions are registered, which is the limit; delete some first");
+                       "2 function versions are registered, which is the limit (udf.max_functions); delete some first");
     assert_status_ok(try_register("f", "1.0.0", 1, &existed, &err), &err);
     qd_udf *u = NULL;
     uint8_t big[61] = {0};

@@ -97,6 +97,7 @@ static void test_register__first_version_inactive__must_be_asked_for(void **stat
         assert_string_equal(label_of("f", "latest"), "f@1.0.0");
         reopen();
     }
+    assert_string_equal(roll_back("f", ""), "function 'f' has no version that was active; say which one with 'to'");
     assert_string_equal(activate("f", "^1"), "1.0.0 from ");
     assert_string_equal(label_of("f", ""), "f@1.0.0");
 }
