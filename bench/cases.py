@@ -20,7 +20,21 @@ FUNCTIONS = [
                 "parameters": [PRICE, RATING, {"name": "t", "type": "f64", "required": True}]}),
     ("row", {"name": "bench_row", "version": "1.0.0", "function_name": "score", "kind": "score", "abi": "row",
              "parameters": []}),
+    # The scorer of two fields, arithmetic alone, in each shape; the last two read the fields alone.
+    ("scorer", {"name": "bench_typed", "version": "1.0.0", "function_name": "score_plain", "kind": "score",
+                "abi": "typed", "parameters": [RELEVANCE, PRICE, RATING]}),
+    ("handle", {"name": "bench_handle", "version": "1.0.0", "function_name": "score", "kind": "score", "abi": "handle",
+                "parameters": []}),
+    ("batch", {"name": "bench_batch", "version": "1.0.0", "function_name": "score", "kind": "score", "abi": "batch",
+               "parameters": [RELEVANCE, PRICE, RATING]}),
+    ("scorer", {"name": "bench_fields", "version": "1.0.0", "function_name": "score_fields", "kind": "score",
+                "abi": "typed", "parameters": [PRICE, RATING]}),
+    ("row", {"name": "bench_two_reads", "version": "1.0.0", "function_name": "two_reads", "kind": "score", "abi": "row",
+             "parameters": []}),
 ]
+# (shape, function, what gives the same answers, nanoseconds that it may add per document)
+SHAPES = [("typed", "bench_typed", "bench_batch", 5), ("handle", "bench_handle", "bench_typed", 5),
+          ("batch", "bench_batch", "bench_typed", 5), ("row, two reads", "bench_two_reads", "bench_fields", 40)]
 
 PAINLESS = {"lang": "painless", "source": "_score * Math.log(1+doc['price'].value) * doc['rating'].value"}
 EXPRESSION = {"lang": "expression", "source": "_score * ln(1+doc['price'].value) * doc['rating'].value"}
@@ -38,6 +52,8 @@ class Case:
     peers: dict = dataclasses.field(default_factory=dict)  # {"Painless": [queries], …}; {}: the same queries
     base: str = ""                     # the case without the function, for the added cost per document
     goal: str = ""                     # of the design, as a ratio
+    like: list = dataclasses.field(default_factory=list)  # not asked of the peer: ours that must answer the same
+    added_goal: float = 0              # of the design, nanoseconds added per document; 0: none
     total_hits: object = True          # track_total_hits; None: the default
     all_documents: bool = False        # the function sees all documents, not the hits
 
@@ -68,6 +84,10 @@ def make_cases(seed=42, vocabulary=30000):
     def against(query, painless, expression):
         return {"Painless": [scored(query, painless)], "expression": [scored(query, expression)]}
 
+    def shapes(query, base):
+        return [Case("%s + two fields, %s" % (base, shape), [scored(query, wasm(name))], base=base,
+                     like=[scored(query, wasm(twin))], added_goal=goal) for shape, name, twin, goal in SHAPES]
+
     return [
         Case("empty query (absent word)", [nothing], goal="1/3"),
         Case("200 mixed matches, default total", mixed, total_hits=None, goal="1/3"),
@@ -81,9 +101,11 @@ def make_cases(seed=42, vocabulary=30000):
              base="match, large", goal="1/10"),
         Case("match, large + scorer, row shape", [scored(big, wasm("bench_row"))],
              {"Painless": [scored(big, PAINLESS)]}, base="match, large", goal="1/10"),
+        *shapes(big, "match, large"),
         Case("match_all", [everything]),
         Case("match_all + scorer", [scored(everything, wasm("bench_score_alone"))],
              against(everything, PAINLESS_ALONE, EXPRESSION_ALONE), base="match_all", goal="1/10"),
+        *shapes(everything, "match_all"),
         Case("function filter, all documents", [udf_filter()],
              {"Painless": [script_filter(PAINLESS_FILTER)], "expression": [script_filter(EXPRESSION_FILTER)]},
              base="match_all", goal="1/10", all_documents=True),

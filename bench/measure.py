@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measuring: loads, cases asked of both servers in turn, deploys; and checking that both give the same answers."""
-import base64
+"""Measuring: loads, cases asked of both servers in turn; and checking that both give the same answers."""
 import json
 import math
 import os
@@ -58,11 +57,6 @@ def settle(server):
     server.client.call("POST", "/%s/_refresh" % INDEX)
     stats = server.client.call("GET", "/%s/_stats/store,segments" % INDEX)["_all"]["primaries"]
     return {"store_mb": stats["store"]["size_in_bytes"] / 1e6, "segments": stats["segments"]["count"]}
-
-
-def deploy(server, manifest, module):
-    body = dict(manifest, wasm_base64=base64.b64encode(module).decode())
-    server.client.call("POST", "/api/v1/udfs", body)
 
 
 def encode(case, queries):
@@ -136,7 +130,9 @@ def compare(case, one, other):
 def run_case(case, ours, peer, options):
     """{label: {p50, p90, p99, hits, foreign}} with ours under "Quidditch"."""
     contestants = [Contestant("Quidditch", ours, case, case.queries)]
-    if peer:
+    if case.like:
+        compare(case, contestants[0], Contestant("Quidditch's other shape", ours, case, case.like))
+    elif peer:
         asked = case.peers or {"": case.queries}
         contestants += [Contestant(("OpenSearch " + language).strip(), peer, case, queries)
                         for language, queries in asked.items()]
@@ -148,39 +144,3 @@ def run_case(case, ours, peer, options):
     hits = [answer["hits"]["total"]["value"] for answer in contestants[0].answers()]
     return {c.label: {"p50": median(c.times), "p90": percentile(c.times, 0.9), "p99": percentile(c.times, 0.99),
                       "hits": sum(hits) / len(hits), "foreign": c.foreign} for c in contestants}
-
-
-def unsigned_leb(n):
-    out = bytearray()
-    while True:
-        out.append(n & 127 | (128 if n > 127 else 0))
-        n >>= 7
-        if not n:
-            return bytes(out)
-
-
-def with_note(module, note):
-    """The module with a custom section: other bytes, so that no cache knows it."""
-    content = unsigned_leb(4) + b"note" + note
-    return module + b"\0" + unsigned_leb(len(content)) + content
-
-
-def deploy_to_first_result(server, module, n, seed):
-    """Milliseconds from sending a function of new bytes to the answer of the first search with it, n times."""
-    times = []
-    parameters = [{"name": "relevance", "type": "f64", "from": "_score"},
-                  {"name": "x", "type": "f64", "from": "_source.rating"}]
-    for i in range(n):
-        manifest = {"name": "bench_deployed", "version": "1.0.%d" % i, "function_name": "score", "kind": "score",
-                    "abi": "typed", "parameters": parameters}
-        body = dict(manifest, wasm_base64=base64.b64encode(with_note(module, b"%d %f" % (i, seed))).decode())
-        script = {"lang": "wasm", "source": "bench_deployed@1.0.%d" % i}
-        query = {"script_score": {"query": {"ids": {"values": ["1"]}}, "script": script}}
-        start = time.perf_counter()
-        server.client.call("POST", "/api/v1/udfs", body)
-        answer = server.client.call("POST", "/%s/_search" % INDEX, {"query": query})
-        times.append((time.perf_counter() - start) * 1000)
-        if answer["hits"]["total"]["value"] != 1:
-            raise Failure("the search after a deploy found %r" % answer["hits"]["total"])
-    server.client.call("DELETE", "/api/v1/udfs/bench_deployed")
-    return times

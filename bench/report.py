@@ -5,7 +5,8 @@ import os
 import platform
 from fractions import Fraction
 
-from measure import median, percentile
+import report_runtime
+from markup import table
 
 
 def one_line(case, by):
@@ -20,11 +21,6 @@ def machine():
                   if line.startswith("model name")), platform.machine())
     memory = int(open("/proc/meminfo", encoding="ascii").readline().split()[1]) / 2**20
     return "%d cores of %s, %.0f GB of memory, Linux %s" % (os.cpu_count(), model, memory, platform.release())
-
-
-def table(titles, rows):
-    out = ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-    return "\n".join(out + ["| " + " | ".join(row) + " |" for row in rows])
 
 
 def as_ratio(ours, theirs):
@@ -48,6 +44,12 @@ def added_ns(results, case, label, docs):
     return "%.1f" % ((results["cases"][case.name]["by"][label]["p50"] - plain) * 1e6 / max(1, visited))
 
 
+def added_cell(added, case):
+    if not added or not case.added_goal:
+        return added
+    return "%s (≤ %g %s)" % (added, case.added_goal, "met" if float(added) <= case.added_goal else "**missed**")
+
+
 def case_rows(results):
     for entry in results["cases"].values():
         case, by = entry["case"], entry["by"]
@@ -59,7 +61,8 @@ def case_rows(results):
                    "%.3f" % theirs["p50"] if theirs else "–", "%.3f" % ours["p50"],
                    as_ratio(ours["p50"], theirs["p50"]) if theirs else "–",
                    verdict(ours["p50"], theirs["p50"], case.goal) if theirs else case.goal,
-                   added_ns(results, case, label, results["docs"]) if theirs else "", ours_added,
+                   added_ns(results, case, label, results["docs"]) if theirs else "",
+                   added_cell(ours_added, case),
                    "%.3f / %.3f" % (ours["p90"], ours["p99"])]
 
 
@@ -86,18 +89,6 @@ def other_rows(results):
     yield row("memory at the end, MB", lambda n: results["resident_end_mb"][n], "%.0f", "1/5")
     yield row("index on disk, MB", lambda n: results["index"][n]["store_mb"], "%.1f", "")
     yield row("segments searched", lambda n: results["index"][n]["segments"], "%d", "")
-    times = results["deploy_ms"]
-    yield ["upload of a %.1f KB function to its first result, ms, p50" % (results["deploy_bytes"] / 1000), "–",
-           "%.2f (p99 %.2f)" % (median(times), percentile(times, 0.99)), "–",
-           "10 ms " + ("met" if median(times) <= 10 else "**missed**")]
-
-
-def native_rows(native):
-    """[how, ns per document, against the C above it] from pairs of C and wasm, in order."""
-    c = None
-    for name, ns in native.items():
-        c = ns if " C " in name else c
-        yield [name, "%.2f" % ns, "" if " C " in name else "%.2f×" % (ns / c)]
 
 
 def markdown(results, options):
@@ -116,7 +107,5 @@ def markdown(results, options):
         "“Added” is the difference to the same query without the function, per document that the function saw. "
         "“Ratio” is our time as a share of theirs.",
         table(["what", "OpenSearch", "Quidditch", "ratio", "goal"], list(other_rows(results)))]
-    if results["native"]:
-        parts += ["The same scorers over the same columns, without a server (`bench/scorer.c`), one thread:",
-                  table(["how", "ns per document", "against C"], list(native_rows(results["native"])))]
+    parts += report_runtime.sections(results)
     return "\n\n".join(parts) + "\n"

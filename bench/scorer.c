@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bench_scorer SCORER.wasm [DOCS]: the benchmark's scorer over the same columns, as C compiled with -O2 and as a
- * function in the sandbox; no index, no server, one thread. Both take blocks of documents: the columns are copied to
- * where the function reads them, then it runs. Prints nanoseconds per document as JSON, medians of many passes. */
+ * bench_scorer FUNCTIONS [DOCS]: the benchmark's scorers over the same columns, as C and as functions in the sandbox
+ * (modules of that directory, made by functions/build.sh); no index, no server, one thread. Both take blocks of
+ * documents: the columns are copied to where the function reads them, then it runs. Prints nanoseconds per document as
+ * JSON, medians of many passes. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,22 +13,27 @@
 
 #define PASSES    201
 #define N_COLUMNS 3
+#define MAX_PATH  4096
 
-/* bench/functions/scorer.c, compiled for this machine. */
+/* bench/functions/scorer.c and batch.c, compiled for this machine. */
 double score(double relevance, double price, double rating);
 double score_plain(double relevance, double price, double rating);
+void score_columns(uint32_t n, const double *relevance, const double *price, const double *rating,
+                   double *restrict result);
 
 typedef double scorer(double relevance, double price, double rating);
 
 static const struct {
-    const char *export_name;
-    scorer *native;
-    const char *native_label, *wasm_label;
+    const char *label, *file, *export_name;
+    qd_wasm_shape shape;
+    scorer *native; /* NULL: score_columns */
 } SCORERS[] = {
-    {"score_plain", score_plain, "arithmetic only, C -O2", "arithmetic only, wasm typed shape"},
-    {"score", score, "with a logarithm, C -O2 (the system's log)",
-     "with a logarithm, wasm typed shape (wasi-libc's log)"},
+    {"arithmetic only, typed", "scorer.wasm", "score_plain", QD_SHAPE_TYPED, score_plain},
+    {"the same with epoch checks", "scorer_checked.wasm", "score_plain", QD_SHAPE_TYPED, score_plain},
+    {"arithmetic only, batch with SIMD, against a loop of C -O3", "batch.wasm", "score", QD_SHAPE_BATCH, NULL},
+    {"with a logarithm (the system's; wasi-libc's), typed", "scorer.wasm", "score", QD_SHAPE_TYPED, score},
 };
+#define N_SCORERS (sizeof SCORERS / sizeof *SCORERS)
 
 typedef struct bench {
     size_t n_docs;
@@ -78,7 +84,9 @@ static void pass_native(bench *b, scorer *f, double *sum)
         size_t n = block_size(b, start);
         for (size_t c = 0; c < N_COLUMNS; c++)
             memcpy(block[c], b->columns[c] + start, n * sizeof(double));
-        for (size_t i = 0; i < n; i++)
+        if (!f)
+            score_columns((uint32_t)n, block[0], block[1], block[2], results);
+        for (size_t i = 0; i < n && f; i++)
             results[i] = f(block[0][i], block[1][i], block[2][i]);
         for (size_t i = 0; i < n; i++)
             *sum += results[i];
@@ -130,11 +138,29 @@ static double median(double *values)
     return values[PASSES / 2];
 }
 
+static qd_status load(qd_wasm_engine *engine, const char *dir, const char *file, qd_wasm_module **out, qd_error *err)
+{
+    const qd_wasm_module_options options = {0};
+    char path[MAX_PATH];
+    size_t n = 0;
+    snprintf(path, sizeof path, "%s/%s", dir, file);
+    uint8_t *bytes = read_all(path, &n);
+    qd_status rc = bytes && n ? qd_wasm_module_new(engine, bytes, n, &options, out, err)
+                              : qd_fail(err, QD_EIO, "%s cannot be read: functions/build.sh makes it", path);
+    free(bytes);
+    return rc;
+}
+
 /* Both sides of one scorer, as a line of the result. */
 static qd_status compare(bench *b, qd_wasm_module *module, size_t which, qd_error *err)
 {
-    const qd_wasm_program_spec spec = {
-        .export_name = qd_str_of(SCORERS[which].export_name), .shape = QD_SHAPE_TYPED, .name = "scorer"};
+    static const qd_type columns[N_COLUMNS] = {QD_F64, QD_F64, QD_F64};
+    const qd_wasm_program_spec spec = {.export_name = qd_str_of(SCORERS[which].export_name),
+                                       .shape = SCORERS[which].shape,
+                                       .params = columns,
+                                       .n_params = N_COLUMNS,
+                                       .result = QD_F64,
+                                       .name = SCORERS[which].file};
     qd_call call = {.deadline_ns = INT64_MAX};
     qd_wasm_program *program = NULL;
     qd_instance *instance = NULL;
@@ -148,8 +174,8 @@ static qd_status compare(bench *b, qd_wasm_module *module, size_t which, qd_erro
             (rc = pass(b, NULL, instance, &b->wasm_ns[i], err)))
             goto done;
     }
-    printf("%s\"%s\": %.3f,\n \"%s\": %.3f", which ? ",\n " : "{", SCORERS[which].native_label, median(b->native_ns),
-           SCORERS[which].wasm_label, median(b->wasm_ns));
+    printf("%s{\"scorer\": \"%s\", \"c_ns\": %.3f, \"wasm_ns\": %.3f}", which ? ",\n " : "[", SCORERS[which].label,
+           median(b->native_ns), median(b->wasm_ns));
 done:
     if (instance)
         qd_instance_release(instance);
@@ -164,33 +190,31 @@ int main(int argc, char **argv)
     qd_error err = QD_ERROR_INIT;
     qd_wasm_engine_options options = QD_WASM_ENGINE_OPTIONS_INIT;
     qd_wasm_engine *engine = NULL;
-    qd_wasm_module *module = NULL;
-    size_t n = 0;
-    uint8_t *bytes = argc > 1 ? read_all(argv[1], &n) : NULL;
     bench b = {.n_docs = argc > 2 ? strtoul(argv[2], NULL, 10) : 100000};
+    options.compile_threads = 0; /* what is measured is the optimized code */
 
-    if (!bytes || !n || b.n_docs == 0 || b.n_docs > 100000000 || !fill(&b)) {
-        fputs("usage: bench_scorer SCORER.wasm [DOCS]\n", stderr);
+    if (argc < 2 || b.n_docs == 0 || b.n_docs > 100000000 || !fill(&b)) {
+        fputs("usage: bench_scorer FUNCTIONS [DOCS]\n", stderr);
         goto done;
     }
-    if (qd_wasm_engine_new(&options, &engine, &err) || qd_wasm_module_new(engine, bytes, n, 0, &module, &err))
-        goto failed;
-    for (size_t i = 0; i < sizeof SCORERS / sizeof *SCORERS; i++) {
-        if (compare(&b, module, i, &err))
-            goto failed;
+    qd_status rc = qd_wasm_engine_new(&options, &engine, &err);
+    for (size_t i = 0; i < N_SCORERS && rc == QD_OK; i++) {
+        qd_wasm_module *module = NULL;
+        rc = load(engine, argv[1], SCORERS[i].file, &module, &err);
+        if (rc == QD_OK)
+            rc = compare(&b, module, i, &err);
+        if (module)
+            qd_wasm_module_unref(module);
     }
-    puts("}");
-    status = 0;
-    goto done;
-failed:
-    fprintf(stderr, "bench_scorer: %s: %s\n", argv[1], err.message);
+    if (rc == QD_OK)
+        puts("]");
+    else
+        fprintf(stderr, "bench_scorer: %s\n", err.message);
+    status = rc == QD_OK ? 0 : 1;
 done:
-    if (module)
-        qd_wasm_module_unref(module);
     if (engine)
         qd_wasm_engine_free(engine);
     for (size_t c = 0; c < N_COLUMNS; c++)
         free(b.columns[c]);
-    free(bytes);
     return status;
 }

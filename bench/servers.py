@@ -90,10 +90,14 @@ class Server:
     def forget(self):
         shutil.rmtree(self.home, ignore_errors=True)
 
+    def resident_kb(self):
+        """(all of it, without pages of files)"""
+        with open("/proc/%d/status" % self.process.pid, encoding="ascii") as f:
+            fields = dict(line.split(":", 1) for line in f)
+        return int(fields["VmRSS"].split()[0]), int(fields["RssAnon"].split()[0])
+
     def resident_mb(self):
-        for line in open("/proc/%d/status" % self.process.pid, encoding="ascii"):
-            if line.startswith("VmRSS"):
-                return int(line.split()[1]) / 1024
+        return self.resident_kb()[0] / 1024
 
     def cpu_s(self):
         fields = open("/proc/%d/stat" % self.process.pid, encoding="ascii").read().rsplit(")", 1)[1].split()
