@@ -272,4 +272,103 @@ ODD = [
     Hostile("shared_memory", (INVALID, REFUSED), row(TRUE, "(memory 1 1 shared)")),
 ]
 
-HOSTILE = TIME + MEMORIES + TRAPPING + HOST_CALLS + RESULTS + ODD
+# ---- transforms ------------------------------------------------------------------------------------------------------
+
+SET_STRING = imports(("set_result_string", "i32 i32", ""))
+STRING = {"returns": [{"type": "string"}]}
+
+
+def text(name, expected, body, header=""):
+    """A transform that returns a string."""
+    return Hostile(name, expected, '(module %s (func (export "f") (param $ctx i64) %s))' % (
+        SET_STRING + MEMORY + header, body), kind="transform", manifest=STRING)
+
+
+def result(address, length):
+    return "(call $set_result_string (i32.const %d) (i32.const %d))" % (address, length)
+
+
+TRANSFORMS = [
+    text("string_behind_memory", (TRAPS,), result(65535, 2)),
+    text("string_at_minus_one", (TRAPS,), result(-1, 1)),
+    text("string_of_4_gib", (TRAPS,), result(0, -1)),
+    text("string_of_2_mib", (TRAPS,), "(drop (memory.grow (i32.const 40))) " + result(0, 2 << 20)),
+    text("string_that_is_not_text", (TRAPS,), result(0, 2), r'(data (i32.const 0) "\c3\28")'),
+    text("string_of_controls", (ANSWERS,), result(0, 5), r'(data (i32.const 0) "\00\0a\1b\22\5c")'),
+    text("string_set_without_end", (STOPS, TRAPS), "(loop $l " + result(0, 60000) + " (br $l))"),
+    text("string_of_none", (ANSWERS,), result(65536, 0)),
+    text("loop_in_a_transform", (STOPS,), "(loop $l (br $l))"),
+    Hostile("string_where_a_number_is_due", (TRAPS,), '(module %s (func (export "f") (param i64) (result f64) %s '
+            '(f64.const 1)))' % (SET_STRING + MEMORY, result(0, 1)), kind="transform"),
+    Hostile("string_in_start", (TRAPS,), '(module %s (func $s %s) (start $s) (func (export "f") (param i64)))' % (
+        SET_STRING + MEMORY, result(0, 1)), kind="transform", manifest=STRING),
+    Hostile("transform_of_nan", (ANSWERS,), row("(f64.const nan)", result="f64"), kind="transform"),
+]
+
+# ---- aggregates ------------------------------------------------------------------------------------------------------
+
+
+def aggregate(name, expected, init="(i32.const 0)", update="", merge="", serialize="(i64.const 0)",
+              finish="(f64.const 1)", header="", manifest=None):
+    """An aggregate in the row shape; where a part is not given, a harmless one."""
+    return Hostile(name, expected, '(module %s (memory (export "memory") 1) '
+                   '(func (export "f_init") (result i32) %s) '
+                   '(func (export "f_update") (param $state i32) (param $ctx i64) %s) '
+                   '(func (export "f_merge") (param $state i32) (param $at i32) (param $n i32) %s) '
+                   '(func (export "f_serialize") (param $state i32) (result i64) %s) '
+                   '(func (export "f_finish") (param $state i32) (result f64) %s))' % (
+                       header, init, update, merge, serialize, finish), kind="aggregate", manifest=manifest or {})
+
+
+def state(address, length):
+    return "(i64.const %d)" % ((address & 0xffffffff) << 32 | length & 0xffffffff)
+
+
+LOOP = "(loop $l (br $l)) "
+AGGREGATES = [
+    aggregate("trap_in_init", (TRAPS,), init="unreachable"),
+    aggregate("trap_in_update", (TRAPS,), update="unreachable"),
+    aggregate("trap_in_merge", (TRAPS,), merge="unreachable"),
+    aggregate("trap_in_serialize", (TRAPS,), serialize="unreachable"),
+    aggregate("trap_in_finish", (TRAPS,), finish="unreachable"),
+    aggregate("loop_in_init", (STOPS,), init=LOOP + "(i32.const 0)"),
+    aggregate("loop_in_update", (STOPS,), update=LOOP),
+    aggregate("loop_in_merge", (STOPS,), merge=LOOP),
+    aggregate("loop_in_serialize", (STOPS,), serialize=LOOP + "(i64.const 0)"),
+    aggregate("loop_in_finish", (STOPS,), finish=LOOP + "(f64.const 0)"),
+    aggregate("state_behind_memory", (TRAPS,), serialize=state(65535, 2)),
+    aggregate("state_at_minus_one", (TRAPS,), serialize=state(-1, 1)),
+    aggregate("state_of_1_mib_that_is_not_there", (TRAPS,), serialize=state(0, 1 << 20)),
+    aggregate("state_of_4_gib", (TOO_BIG,), serialize=state(0, -1)),
+    aggregate("state_over_its_limit", (TOO_BIG,), init="(drop (memory.grow (i32.const 40))) (i32.const 0)",
+              serialize=state(0, (1 << 20) + 1)),
+    aggregate("state_of_nothing_nowhere", (ANSWERS,), serialize=state(-1, 0)),
+    aggregate("state_of_all_bits", (ANSWERS,), init="(i32.const -1)"),
+    aggregate("state_that_is_used_as_an_address", (TRAPS,), init="(i32.const -1)",
+              update="(i32.store (local.get $state) (i32.const 1))"),
+    aggregate("merge_behind_its_bytes", (TRAPS,), serialize=state(0, 16),
+              merge="(i64.store (i32.add (local.get $at) (i32.const 0x10000000)) (i64.const -1))"),
+    aggregate("merge_without_room", (TOO_BIG,), init="(drop (memory.grow (i32.const 255))) (i32.const 0)",
+              serialize=state(0, 1 << 20)),
+    aggregate("merge_into_given_addresses", (TOO_BIG, TRAPS), serialize=state(0, 100),
+              header='(func (export "quidditch_alloc") (param i32) (result i32) (i32.const -16))'),
+    aggregate("alloc_that_loops", (STOPS,), serialize=state(0, 100),
+              header='(func (export "quidditch_alloc") (param i32) (result i32) %s (i32.const 0))' % LOOP),
+    aggregate("memory_that_grows_in_each_update", (ANSWERS, TOO_BIG, TRAPS),
+              update="(if (i32.eq (memory.grow (i32.const 16)) (i32.const -1)) (then unreachable))"),
+    aggregate("context_kept_for_finish", (ANSWERS,), header=SCORE + "(global $old (mut i64) (i64.const 0))",
+              update="(global.set $old (local.get $ctx))", serialize="(drop (call $get_score (global.get $old))) "
+              "(i64.const 0)", finish="(call $get_score (global.get $old))"),
+    aggregate("result_of_nan", (ANSWERS,), finish="(f64.const nan)"),
+    aggregate("recursion_in_finish", (TOO_BIG,), header="(func $r (param i32) (result f64) (call $r (local.get 0)))",
+              finish="(call $r (local.get $state))"),
+    Hostile("aggregate_without_merge", (INVALID,), '(module (memory (export "memory") 1) '
+            '(func (export "f_init") (result i32) unreachable) (func (export "f_update") (param i32 i64)))',
+            kind="aggregate"),
+    Hostile("aggregate_without_memory", (INVALID,),
+            '(module (func (export "f_init") (result i32) (i32.const 0)) (func (export "f_update") (param i32 i64)) '
+            '(func (export "f_merge") (param i32 i32 i32)) (func (export "f_serialize") (param i32) (result i64) '
+            '(i64.const 0)) (func (export "f_finish") (param i32) (result f64) (f64.const 0)))', kind="aggregate"),
+]
+
+HOSTILE = TIME + MEMORIES + TRAPPING + HOST_CALLS + RESULTS + ODD + TRANSFORMS + AGGREGATES

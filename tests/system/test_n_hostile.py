@@ -22,15 +22,33 @@ def register(api, module):
     return api.register_wat(manifest, module.wat)
 
 
+def use(**options):
+    return {"wasm_udf": {"name": "hostile", **options}}
+
+
 def places(module):
-    """Queries with the function in each place that its kind allows."""
-    clause = {"wasm_udf": {"name": "hostile"}}
-    if module.kind == "filter":
-        return [clause, {"bool": {"must_not": [clause]}}, {"script": {"script": {"source": "hostile"}}},
-                {"bool": {"must": [{"match": {"title": "canary"}}], "filter": [{"term": {"tag": "a"}}, clause]}}]
+    """Searches with the function in each place that its kind allows."""
     script = {"script": {"source": "hostile"}}
-    return [clause, {"script_score": {"query": {"match_all": {}}, **script}},
-            {"function_score": {"query": {"match": {"title": "canary"}}, "functions": [{"script_score": script}]}}]
+    if module.kind == "transform":
+        return [{"script_fields": {"x": use()}}, {"script_fields": {"x": script, "y": script}, "sort": "_doc"}]
+    if module.kind == "aggregate":
+        return [{"aggs": {"x": use()}, "size": 0}, {"aggs": {"x": use(), "y": use()}, "sort": "_doc", "size": 1},
+                {"aggs": {"x": use()}, "query": {"match": {"title": "canary"}}}]
+    if module.kind == "filter":
+        queries = [use(), {"bool": {"must_not": [use()]}}, {"script": script},
+                   {"bool": {"must": [{"match": {"title": "canary"}}], "filter": [{"term": {"tag": "a"}}, use()]}}]
+    else:
+        queries = [use(), {"script_score": {"query": {"match_all": {}}, **script}},
+                   {"function_score": {"query": {"match": {"title": "canary"}},
+                                       "functions": [{"script_score": script}]}}]
+    return [{"query": query} for query in queries]
+
+
+def forgiving(module):
+    """A search that skips documents at which the function fails."""
+    skipping = use(on_error="skip")
+    return {"transform": {"script_fields": {"x": skipping}}, "aggregate": {"aggs": {"x": skipping}}}.get(
+        module.kind, {"query": skipping})
 
 
 def check_call(answer, expected, where):
@@ -56,11 +74,10 @@ def test_hostile__gets_what_it_has_earned(api, module):
         return
     check_call(api.post("/api/v1/udfs/hostile/test", {"document": {"title": "a", "number": 1}, "id": "me"}),
                module.expected, "test")
-    for query in places(module):
-        check_call(api.post("/canary/_search", {"query": query}), module.expected + (ANSWERS,) * (
-            "document" in module.name), query)
+    for body in places(module):
+        check_call(api.post("/canary/_search", body), module.expected + (ANSWERS,) * ("document" in module.name), body)
     # A document's fault is skipped; what is endless, or fails before any document, is not forgiven.
-    answer = api.post("/canary/_search", {"query": {"wasm_udf": {"name": "hostile", "on_error": "skip"}}})
+    answer = api.post("/canary/_search", forgiving(module))
     assert answer.status in (200, 504) or (answer.status == 500 and "document '" not in answer.error["reason"]), answer
 
 
@@ -69,7 +86,7 @@ def test_endless_functions__end_near_their_deadline(api):
     for module in (m for m in HOSTILE if m.expected == (STOPS,)):
         assert register(api, module).status == 201, module.name
         began = time.monotonic()
-        answer = api.post("/canary/_search", {"query": {"wasm_udf": {"name": "hostile"}}})
+        answer = api.post("/canary/_search", places(module)[0])
         assert answer.status == 504, (module.name, answer)
         assert time.monotonic() - began < 30 * SLOW_FACTOR, module.name
         api.ok("DELETE", "/api/v1/udfs/hostile")
@@ -83,7 +100,7 @@ def test_traps_again_and_again__keep_no_memory(api, daemon):
         for module in modules:
             register(api, module)
             for _ in range(3):
-                api.post("/canary/_search", {"query": {"wasm_udf": {"name": "hostile"}}})
+                api.post("/canary/_search", places(module)[0])
             api.delete("/api/v1/udfs/hostile")
 
     rounds = scaled(8, 4)
