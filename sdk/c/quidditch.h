@@ -133,10 +133,16 @@ QD_IMPORT(log) int32_t qd_host_log(int32_t level, const char *message, uint32_t 
 
 /* ---- the same with C strings ------------------------------------------------------------------------------------- */
 
-/* The compiler counts a literal's bytes itself. */
+/* The compiler counts a literal's bytes itself; the loop is for other texts, without a C library (volatile, lest it
+ * becomes a call of strlen). */
 static inline uint32_t qd_length_(const char *z)
 {
-    return (uint32_t)__builtin_strlen(z);
+    uint32_t n = 0;
+    if (__builtin_constant_p(__builtin_strlen(z)))
+        return (uint32_t)__builtin_strlen(z);
+    while (((const volatile char *)z)[n])
+        n++;
+    return n;
 }
 
 static inline int32_t qd_has(qd_context ctx, const char *field)
