@@ -32,9 +32,10 @@ typedef struct qd_runtime_options {
     void (*log)(void *arg, const char *line); /* told of what happens in the background; NULL: nobody */
     void *log_arg;
 } qd_runtime_options;
-/* clang-format off */
-#define QD_RUNTIME_OPTIONS_INIT {sizeof(qd_runtime_options), 512u << 10, 1024, 10000, 10u << 20, (size_t)1 << 30, 1, NULL, NULL}
-/* clang-format on */
+#define QD_RUNTIME_OPTIONS_INIT                                                                                        \
+    {                                                                                                                  \
+        sizeof(qd_runtime_options), 512u << 10, 1024, 10000, 10u << 20, (size_t)1 << 30, 1, NULL, NULL                 \
+    }
 
 /* `dir`: where functions, statistics and native code are kept (created when absent; one runtime has it open); NULL:
  * nothing is kept. `options` may be NULL. *out: owned by caller (qd_runtime_close). Errors: QD_EIO, QD_EBUSY. */

@@ -13,6 +13,7 @@ from support import SLOW_FACTOR, Api
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("QD_BUILD", ROOT / "build" / "release"))
 QUIDDITCHD = BUILD / "bin" / "quidditchd"
+VERSION = re.search(r'QD_VERSION_STRING "([^"]+)"', (ROOT / "include/quidditch/version.h").read_text())[1]
 READY = re.compile(rb"ready http://(127\.0\.0\.1|\[::1\]):([0-9]+)\n")
 START_S = 30 * SLOW_FACTOR
 STOP_S = 30 * SLOW_FACTOR

@@ -8,14 +8,14 @@ import threading
 
 import pytest
 
-from daemon import ROOT, SLOW_FACTOR, Daemon, run_to_end
+from daemon import ROOT, SLOW_FACTOR, VERSION, Daemon, run_to_end
 
 INVALID = 11  # exit status of QD_EINVAL
 
 
 def test_version_and_help():
     status, out, errors = run_to_end("--version")
-    assert (status, out, errors) == (0, "quidditchd 0.1.0\n", "")
+    assert (status, out, errors) == (0, "quidditchd %s\n" % VERSION, "")
     status, out, errors = run_to_end("--help")
     assert status == 0 and "usage: quidditchd" in out and errors == ""
 

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from daemon import VERSION
 from support import multipart
 
 
@@ -30,7 +31,7 @@ def index(api):
 def test_root__says_dialect_and_truth(api):
     about = api.ok("GET", "/")
     assert about["version"]["distribution"] == "opensearch" and about["version"]["number"] == "3.1.0"
-    assert about["quidditch"]["version"] == "0.1.0"
+    assert about["quidditch"]["version"] == VERSION
     assert len(about["cluster_uuid"]) == 22
 
 
