@@ -115,7 +115,8 @@ def timed(call):
 def deploy_and_ask(server, name, version, module):
     """Milliseconds of the registration, and from then to the answer of the first search with it."""
     body, query = multipart(manifest_of(name, version), module), search_body(name, version)
-    return (timed(lambda: server.client.call("POST", "/api/v1/udfs", body, "multipart/form-data; boundary=" + BOUNDARY)),
+    form = "multipart/form-data; boundary=" + BOUNDARY
+    return (timed(lambda: server.client.call("POST", "/api/v1/udfs", body, form)),
             timed(lambda: search(server, query)))
 
 

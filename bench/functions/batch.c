@@ -10,6 +10,10 @@ void score_columns(uint32_t n, const double *relevance, const double *price, con
 void score_columns(uint32_t n, const double *relevance, const double *price, const double *rating,
                    double *restrict result)
 {
+    /* In the sandbox each turn of the loop looks at the clock that stops it: eight documents a turn. */
+#ifdef __wasm__
+#pragma clang loop interleave_count(4)
+#endif
     for (uint32_t i = 0; i < n; i++)
         result[i] = relevance[i] * (1 + 0.001 * price[i]) * rating[i];
 }
