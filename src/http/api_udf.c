@@ -72,12 +72,11 @@ qd_status qd_api_udf_versions(qd_request *rq, qd_error *err)
     return qd_registry_versions(rq->api->registry, qd_request_arg(rq, 0), &rq->json, err);
 }
 
-/* A version was written, but it is empty, as a script's variable may be: that must not mean all of them. */
+/* A version was to follow, but it is empty, as a script's variable may be: that must not mean all of them. */
 static bool has_empty_version(const qd_request *rq)
 {
     qd_str path = rq->uri.path;
-    bool ends_with_slash = rq->n_args == 1 && path.n > 0 && path.p[path.n - 1] == '/';
-    return ends_with_slash || (qd_request_has(rq, "version") && qd_request_version(rq).n == 0);
+    return rq->n_args == 1 && path.n > 0 && path.p[path.n - 1] == '/';
 }
 
 qd_status qd_api_udf_delete(qd_request *rq, qd_error *err)

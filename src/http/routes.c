@@ -151,7 +151,7 @@ const qd_route QD_ROUTES[] = {
      .errors = QD_ERRORS(MODULE_ERRORS)},
     {QD_GET, "/api/v1/udfs/{name}", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_udf_get, "udf_get", "version",
      .summary = "A function: its active version.", .answer = "Function", .errors = NAMED},
-    {QD_DELETE, "/api/v1/udfs/{name}", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_udf_delete, "udf_delete", "version",
+    {QD_DELETE, "/api/v1/udfs/{name}", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_udf_delete, "udf_delete", "",
      .summary = "Deletes all versions of a function.", .limit = QD_RATE_DELETE, .audit = QD_AUDIT_DELETE,
      .answer = "Deleted", .errors = QD_ERRORS(QD_EUDF_NOTFOUND, QD_EUDF_DEPENDED)},
     {QD_GET, "/api/v1/udfs/{name}/versions", QD_WORK_ADMIN, QD_BODY_NONE, qd_api_udf_versions, "udf_get", "",
