@@ -15,6 +15,7 @@ struct qd_aggregator {
      * without the document that failed. */
     qd_buf before;
     bool has_before;
+    bool is_fresh; /* nothing was added yet: the state is what init gave */
 };
 
 /* ---- no documents ---- */
@@ -145,12 +146,13 @@ qd_status qd_aggregator_merge(qd_aggregator *a, qd_str state, qd_error *err)
         return st;
     if (state.n > QD_MAX_STATE_BYTES)
         return qd_fail(err, QD_EINTERNAL, "a state of %zu bytes; at most %u", state.n, QD_MAX_STATE_BYTES);
+    a->is_fresh = false;
     return merge_into(a, i, at, state, &why) == QD_OK ? QD_OK : fail(a, &why, err);
 }
 
 /* ---- documents ---- */
 
-/* Before each block; it could be the one of which a document fails. */
+/* Before each block but the first; it could be the one of which a document fails. */
 static qd_status remember(qd_aggregator *a, qd_error *err)
 {
     qd_buf now;
@@ -171,9 +173,12 @@ qd_status qd_aggregator_update(qd_aggregator *a, uint32_t n, const float *scores
     qd_instance *i;
     int32_t state;
     qd_status st = qd_runner_begin(a->runner, begin, a, &i, &state, err);
-    if (st == QD_OK && a->b->on_error != QD_ON_ERROR_FAIL)
+    if (st == QD_OK && a->b->on_error != QD_ON_ERROR_FAIL && !a->is_fresh)
         st = remember(a, err);
-    return st == QD_OK ? qd_runner_update(a->runner, n, scores, err) : st;
+    if (st != QD_OK)
+        return st;
+    a->is_fresh = false;
+    return qd_runner_update(a->runner, n, scores, err);
 }
 
 /* ---- the result ---- */
@@ -248,6 +253,7 @@ qd_status qd_aggregator_open(const qd_binding *b, const qd_doc_source *docs, con
     if (!a)
         return qd_fail_nomem(err);
     a->b = b;
+    a->is_fresh = true;
     qd_buf_init(&a->before, QD_MAX_STATE_BYTES);
     for (int which = 0; which < QD_AGGREGATE_EXPORTS; which++)
         (void)qd_aggregate_export_name(b->function, (qd_aggregate_export)which, a->names[which]);
