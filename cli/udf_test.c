@@ -216,6 +216,16 @@ static char *default_cases(const char *directory)
     return NULL;
 }
 
+/* An option that says something of a module, which a function that is registered has already; or NULL. */
+static const char *option_of_modules(const args *a)
+{
+    static const char *const NAMES[] = {"here", "manifest", "name", "version", "function", NULL};
+    for (size_t i = 0; NAMES[i]; i++)
+        if (args_has(a, NAMES[i]))
+            return NAMES[i];
+    return NULL;
+}
+
 qd_status udf_test(qctl *q, const args *a, qd_error *err)
 {
     qd_status rc;
@@ -225,7 +235,7 @@ qd_status udf_test(qctl *q, const args *a, qd_error *err)
     local_function local = {0};
     qd_buf path;
     char *found = NULL;
-    const char *where = a->words[0], *cases = args_text(a, "cases", NULL);
+    const char *where = a->words[0], *cases = args_text(a, "cases", NULL), *unfit;
     qd_buf_init(&path, 4096);
 
     /* A function's name has no slash, dot or dash; a directory of that name here does not hide a registered function
@@ -240,9 +250,9 @@ qd_status udf_test(qctl *q, const args *a, qd_error *err)
         t.base = local.udf ? json_object() : registration_json(&r);
         t.is_dry_run = !local.udf;
         qd_buf_add_z(&path, "/api/v1/udfs/_test");
-    } else if (args_has(a, "here")) {
-        rc = usage_error(err, "option --here: '%s' is no directory and no module file (write ./%s for one here)", where,
-                         where);
+    } else if ((unfit = option_of_modules(a))) {
+        rc = usage_error(err, "option --%s: '%s' is no directory and no module file (write ./%s for one here)", unfit,
+                         where, where);
         goto done;
     } else {
         const char *at = strchr(where, '@');

@@ -276,6 +276,9 @@ def test_build__nothing_to_build__says_so(offline, tmp_path):
 
 def test_here__registered_name__is_no_path(offline):
     assert "'x' is no directory and no module file" in offline("udf", "test", "x", "--here", status=2).err
+    for option in ("--manifest", "--name", "--version", "--function"):
+        refused = offline("udf", "test", "x", "--document", "{}", option, "y", status=2).err
+        assert "option %s: 'x' is no directory and no module file" % option in refused
 
 
 # ---- bench -----------------------------------------------------------------------------------------------------------
