@@ -36,6 +36,7 @@ typedef enum qd_place {
     QD_PLACE_CLAUSE, /* a scoring clause: a filter adds its boost, a score its value */
     QD_PLACE_SCORE,  /* script_score, function_score: a score */
     QD_PLACE_FIELD,  /* script_fields: a value for each hit */
+    QD_PLACE_SORT,   /* sort by _script: a number for each match */
     QD_PLACE_AGGREGATION,
 } qd_place;
 

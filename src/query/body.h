@@ -12,7 +12,7 @@
 #define QD_MAX_SORT_KEYS     32
 #define QD_MAX_SCRIPT_FIELDS 32
 
-typedef enum qd_sort_by { QD_SORT_BY_FIELD, QD_SORT_BY_SCORE, QD_SORT_BY_DOC } qd_sort_by;
+typedef enum qd_sort_by { QD_SORT_BY_FIELD, QD_SORT_BY_SCORE, QD_SORT_BY_DOC, QD_SORT_BY_SCRIPT } qd_sort_by;
 typedef enum qd_missing { QD_MISSING_LAST, QD_MISSING_FIRST, QD_MISSING_VALUE } qd_missing;
 
 typedef struct qd_sort_spec {
@@ -23,6 +23,7 @@ typedef struct qd_sort_spec {
     qd_missing missing;
     const json_t *missing_value;
     qd_str unmapped_type;
+    qd_use *use; /* of QD_SORT_BY_SCRIPT */
 } qd_sort_spec;
 
 /* Patterns of paths, with '*' for any characters. */

@@ -69,6 +69,42 @@ static qd_status parse_sort_object(qd_parser *p, const qd_json_at *at, const jso
     return st;
 }
 
+typedef struct script_options {
+    qd_str type, order;
+    const json_t *script, *wasm_udf;
+} script_options;
+
+static const qd_option SCRIPT_OPTIONS[] = {
+    {"type", QD_OPT_STR, offsetof(script_options, type)},
+    {"order", QD_OPT_STR, offsetof(script_options, order)},
+    {"script", QD_OPT_JSON, offsetof(script_options, script)},
+    {"wasm_udf", QD_OPT_JSON, offsetof(script_options, wasm_udf)},
+    {"mode", QD_OPT_NOT_YET, 0},
+    {"nested", QD_OPT_NOT_YET, 0},
+    {NULL, 0, 0},
+};
+
+/* {"_script": {"type": "number", "script" or "wasm_udf", "order"?}}: what a function gives for each document. */
+static qd_status parse_script_key(qd_parser *p, const qd_json_at *at, const json_t *v, qd_sort_spec *s)
+{
+    script_options o = {0};
+    qd_status st = qd_parse_options(p, at, "_script", v, SCRIPT_OPTIONS, &o, NULL);
+    if (st == QD_OK && o.order.p)
+        st = parse_order(p, at, o.order, &s->is_desc);
+    if (st != QD_OK)
+        return st;
+    s->by = QD_SORT_BY_SCRIPT;
+    if (!qd_str_is(o.type, "number"))
+        return qd_parse_fail(p, at, "[_script] sort of type [%.*s]: expected [number]; others are not supported yet",
+                             QD_STR_FMT(o.type));
+    if (!o.script == !o.wasm_udf)
+        return qd_parse_fail(p, at, "[_script] sort requires either a [script] or a [wasm_udf]");
+    if (o.script)
+        return qd_parse_script_use(p, at, "_script", o.script, QD_PLACE_SORT, &s->use);
+    const qd_json_at *at_udf = qd_at_key(p, at, QD_STR("wasm_udf"));
+    return at_udf ? qd_parse_use(p, at_udf, "wasm_udf", o.wasm_udf, QD_PLACE_SORT, &s->use) : qd_parse_nomem(p);
+}
+
 /* `v` NULL: the field's name alone. */
 static qd_status parse_sort_key(qd_parser *p, const qd_json_at *at, qd_str field, const json_t *v, qd_body *b)
 {
@@ -82,7 +118,11 @@ static qd_status parse_sort_key(qd_parser *p, const qd_json_at *at, qd_str field
                                        : QD_SORT_BY_FIELD;
     s->is_desc = s->by == QD_SORT_BY_SCORE;
     s->takes_max = s->is_desc;
-    if (qd_str_is(field, "_script") || qd_str_is(field, "_geo_distance"))
+    if (qd_str_is(field, "_script") && json_is_object(v))
+        return parse_script_key(p, at, v, s);
+    if (qd_str_is(field, "_script"))
+        return qd_parse_fail(p, at, "[sort] by [_script] expects an object with [type] and [script]");
+    if (qd_str_is(field, "_geo_distance"))
         return qd_parse_fail(p, at, "[sort] by [%.*s] is not supported yet", QD_STR_FMT(field));
     if (!v)
         return QD_OK;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "query/collect.h"
+#include "query/sort_script.h"
 
 #define FIRST_SLOTS    256
 #define MAX_TEXT_BYTES ((size_t)64 << 20)
@@ -22,6 +23,7 @@ typedef struct sorter {
     size_t n;
     bool has_failed;
     float constant[QE_BLOCK_DOCS]; /* scores of a block that has none: all the same, or 0 where nobody reads them */
+    qd_sort_scripts *scripts;      /* NULL: no key is one */
 } sorter;
 
 static bool is_after(const sorter *s, uint32_t a, uint32_t b)
@@ -129,6 +131,16 @@ static size_t count_hits(sorter *s, size_t n, const float *scores)
     return hits;
 }
 
+/* The query's own deadline ends it with what it has; a function's limit is an error. */
+static bool run_scripts(sorter *s, size_t n, const uint32_t *docs, const float *scores)
+{
+    qd_error err = QD_ERROR_INIT;
+    qd_status st = qd_sort_scripts_ranks(s->scripts, n, docs, scores, s->block, &err);
+    if (st != QD_OK && !(st == QD_EUDF_TIMEOUT && qd_run_deadline_passed(s->c->run)))
+        qd_run_fail(s->c->run, s->task, st, &err);
+    return st == QD_OK;
+}
+
 static bool on_block(void *arg, size_t n, const uint32_t *docs, const float *scores)
 {
     sorter *s = arg;
@@ -140,6 +152,8 @@ static bool on_block(void *arg, size_t n, const uint32_t *docs, const float *sco
         return false;
     for (size_t i = 0; i < s->sort->n; i++)
         qd_key_reader_ranks(&s->readers[i], n, docs, scores, s->block + i * QE_BLOCK_DOCS);
+    if (s->scripts && !run_scripts(s, n, docs, scores))
+        return false;
     size_t hits = count_hits(s, n, scores);
     for (; row < n && s->n < s->k && !s->has_failed; row++)
         if (!b->has_min_score || scores[row] >= b->min_score)
@@ -221,6 +235,8 @@ void qd_collect_sorted(qd_collection *c, size_t task)
         qd_collect_fill_constant(c, task, s.constant);
     qd_status st = open_readers(&s, plan, t->segment, &err);
     if (st == QD_OK)
+        st = qd_sort_scripts_open(c->run, task, s.sort, &s.scripts, &err);
+    if (st == QD_OK)
         st = qd_weight_run(plan->weight, t->segment, on_block, &s, &err);
     if ((st == QD_OK || st == QD_ECANCELED) && !s.has_failed) {
         take_hits(&s);
@@ -233,6 +249,7 @@ void qd_collect_sorted(qd_collection *c, size_t task)
         qd_collect_end(c, task, st, &err);
     for (size_t i = 0; s.readers && i < s.sort->n; i++)
         qd_key_reader_close(&s.readers[i]);
+    qd_sort_scripts_close(s.scripts);
     free(s.readers);
     free(s.block);
     free(s.slots);

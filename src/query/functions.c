@@ -53,6 +53,13 @@ static qd_status check_kind(const qd_use *use, const qd_udf *u, qd_error *err)
                              "[%s] function '%s' has kind aggregate: a field takes functions of kind transform, "
                              "filter or score",
                              use->clause, u->label);
+    if (use->place == QD_PLACE_SORT)
+        return kind != QD_KIND_AGGREGATE && !(u->manifest->has_returns && u->manifest->returns == QD_STRING)
+                   ? QD_OK
+                   : qd_fail(err, QD_EUDF_PARAMS,
+                             "[%s] function '%s' has kind %s%s: a sort takes functions that give a number for each "
+                             "document",
+                             use->clause, u->label, name, kind == QD_KIND_AGGREGATE ? "" : " and returns a string");
     if (kind != QD_KIND_FILTER && kind != QD_KIND_SCORE)
         return qd_fail(err, QD_EUDF_PARAMS, "[%s] function '%s' has kind %s: a query takes filter and score functions",
                        use->clause, u->label, name);

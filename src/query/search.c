@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "query/answer.h"
 #include "query/script_fields.h"
+#include "query/sort_script.h"
 #include "query/functions.h"
 
 #define MAX_QUERY_BYTES ((size_t)16 << 20) /* of one query's tree and plans */
@@ -116,7 +117,8 @@ static qd_status query_run(query *q, const qd_search_request *rq, bool is_count,
         st = qd_functions_resolve(&q->run, err);
     if (st == QD_OK)
         st = compile_sorts(q, &wants_scores, err);
-    wants_scores |= qd_aggs_need_scores(&q->run) || (k > 0 && qd_script_fields_need_scores(&q->run));
+    bool page_needs_scores = qd_sort_scripts_need_scores(&q->run) || qd_script_fields_need_scores(&q->run);
+    wants_scores |= qd_aggs_need_scores(&q->run) || (k > 0 && page_needs_scores);
     if (st == QD_OK)
         st = make_plans(q, wants_scores, err);
     if (st == QD_OK)

@@ -133,6 +133,10 @@ static qd_status compile_key(const qd_run *run, const qd_mapping *m, const qd_so
 {
     qd_field_type type = QD_FIELD_LONG;
     *k = (qd_sort_key){.spec = s, .class = s->by == QD_SORT_BY_SCORE ? QD_KEY_SCORE : QD_KEY_DOC};
+    if (s->by == QD_SORT_BY_SCRIPT) {
+        k->class = QD_KEY_F64;
+        k->missing = qd_rank_flip(k, missing_end(k, !s->is_desc));
+    }
     if (s->by != QD_SORT_BY_FIELD)
         return QD_OK;
     k->field = qd_mapping_find(m, s->field);

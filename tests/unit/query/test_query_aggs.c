@@ -324,6 +324,38 @@ static void test_fields__more_than_32__are_too_many(void **state)
                          "Trying to retrieve too many script_fields. Must be less than or equal to: [32] but was [33]");
 }
 
+/* ---- sort by _script ---- */
+
+#define BY(name, order)                                                                                                \
+    "{\"_script\":{\"type\":\"number\",\"script\":{\"source\":\"" name "\"},\"order\":\"" order "\"}}"
+
+static void test_sort__by_a_function__orders_all_matches(void **state)
+{
+    (void)state;
+    fixture_expect(&f, "{\"sort\":" BY("half", "asc") "}", 5, "e:- a:- b:- c:- d:-");
+    fixture_expect(&f, "{\"sort\":[" BY("half", "desc") "],\"size\":3}", 5, "c:- b:- a:-");
+    fixture_expect(&f, "{\"sort\":[" BY("cheap", "desc") ",{\"n\":\"desc\"}]}", 5, "e:- a:- c:- b:- d:-");
+    fixture_expect(
+        &f,
+        "{\"query\":{\"bool\":{\"should\":[{\"match_all\":{}},{\"constant_score\":{\"boost\":7,\"filter\":{\"match\":{"
+        "\"title\":\"pear\"}}}}]}},\"sort\":[" BY("twice", "desc") "]}",
+        5, "c:- a:- b:- d:- e:-");
+    expect_at("{\"sort\":" BY("half", "asc") "}", "hits.hits[0].sort", "0.625");
+    expect_at("{\"sort\":" BY("half", "asc") "}", "hits.hits[4].sort", "\"Infinity\"");
+    fixture_expect_error(&f, "{\"sort\":" BY("big", "asc") "}", QD_EUDF_FAILED,
+                         "function 'big@1.0.0', document 'c': trap: unreachable");
+    fixture_expect(
+        &f,
+        "{\"sort\":{\"_script\":{\"type\":\"number\",\"wasm_udf\":{\"name\":\"big\",\"on_error\":\"default\","
+        "\"default\":0}}}}",
+        5, "c a b e d");
+    fixture_expect_error(&f, "{\"sort\":" BY("title_of", "asc") "}", QD_EUDF_PARAMS,
+                         "[_script] function 'title_of@1.0.0' has kind transform and returns a string: a sort takes "
+                         "functions that give a number for each document");
+    fixture_expect_error(&f, "{\"sort\":" BY("total", "asc") "}", QD_EUDF_PARAMS,
+                         "[_script] function 'total@1.0.0' has kind aggregate: a sort takes");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +371,7 @@ int main(void)
         cmocka_unit_test(test_fields__page__is_that_of_the_hits),
         cmocka_unit_test(test_fields__params_and_failures__as_everywhere),
         cmocka_unit_test(test_fields__more_than_32__are_too_many),
+        cmocka_unit_test(test_sort__by_a_function__orders_all_matches),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
