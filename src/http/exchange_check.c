@@ -64,13 +64,14 @@ static qd_status check_content_type(qd_exchange *x)
         if (is_media_type(type, JSON_TYPES[i]))
             return QD_OK;
     }
-    if (x->rq.route->body == QD_BODY_UPLOAD && is_media_type(type, "multipart/form-data"))
+    bool is_upload = x->rq.route->body == QD_BODY_UPLOAD;
+    if (is_upload && is_media_type(type, "multipart/form-data"))
         return QD_OK;
     if (type.n == 0)
         qd_fail(&x->refusal, QD_EINVAL, "Content-Type header is missing: a body needs one, such as [application/json]");
     else
-        qd_fail(&x->refusal, QD_EINVAL, "Content-Type header [%.*s] is not supported: send [application/json]",
-                QD_STR_FMT(type));
+        qd_fail(&x->refusal, QD_EINVAL, "Content-Type header [%.*s] is not supported: send [application/json]%s",
+                QD_STR_FMT(type), is_upload ? " or [multipart/form-data]" : "");
     return qd_exchange_refuse(x, QD_EINVAL, 406);
 }
 

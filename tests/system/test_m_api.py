@@ -191,6 +191,14 @@ def test_malformed_path__says_what_of_it(checked, path, status, field):
     assert answer.status == status and answer.error["details"].get("field") == field, answer
 
 
+def test_content_type__the_refusal_says_what_to_send(checked):
+    for path, expected in (("", "send [application/json] or [multipart/form-data]"),
+                           ("/f/activate", "send [application/json]")):
+        answer = checked.api.call("POST", "/api/v1/udfs" + path, b"{}", {"Content-Type": "text/plain"})
+        assert answer.status == 406, answer
+        assert answer.error["message"] == "Content-Type header [text/plain] is not supported: " + expected
+
+
 def test_conflict__names_function_and_version(checked):
     assert checked.call("POST", "/api/v1/udfs", registration(name="taken")).status == 201
     answer = checked.call("POST", "/api/v1/udfs", registration(name="taken", description="another"))
