@@ -18,7 +18,8 @@ from daemon import BUILD, VERSION, Daemon
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w+)(?: file=(\S+))?\n(.*?)^```$", re.M | re.S)
-LEAST = {"README.md": 5, "docs/writing-functions.md": 40, "docs/authoring-tools.md": 4, "docs/functions-api.md": 8}
+LEAST = {"README.md": 5, "docs/writing-functions.md": 40, "docs/authoring-tools.md": 4, "docs/functions-api.md": 8,
+         "docs/guest-abi.md": 3}
 
 
 def steps(path):
