@@ -7,7 +7,6 @@
 #include "wasm/module_impl.h"
 #include "wasm/program_impl.h"
 
-#define ALLOC_EXPORT     "quidditch_alloc"
 #define ALIGNMENT        16u
 #define MAX_PAGES        65536u
 #define MIN_STRING_BYTES QD_WASM_PAGE_BYTES
@@ -25,14 +24,14 @@ static qd_status fail_no_room(const qd_instance *i, uint32_t bytes, const char *
 static qd_status ask_guest(qd_instance *i, uint32_t bytes, qd_area *area, qd_error *err)
 {
     qd_wasm_value n = {.i32 = (int32_t)(bytes + ALIGNMENT)}, at = {.i32 = 0};
-    qd_status rc = qd_instance_call(i, QD_STR(ALLOC_EXPORT), "i:i", &n, &at, err);
+    qd_status rc = qd_instance_call(i, QD_STR(QD_ALLOC_EXPORT), QD_ALLOC_SIGNATURE, &n, &at, err);
     if (rc)
         return rc;
     if (at.i32 == 0)
-        return fail_no_room(i, bytes, ALLOC_EXPORT " gave 0", err);
+        return fail_no_room(i, bytes, QD_ALLOC_EXPORT " gave 0", err);
     uint64_t start = ((uint64_t)(uint32_t)at.i32 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (start > UINT32_MAX || !qd_instance_bytes(i, (uint32_t)start, bytes))
-        return fail_no_room(i, bytes, ALLOC_EXPORT " gave an address outside of it", err);
+        return fail_no_room(i, bytes, QD_ALLOC_EXPORT " gave an address outside of it", err);
     *area = (qd_area){(uint32_t)start, bytes};
     return QD_OK;
 }
@@ -65,8 +64,8 @@ qd_status qd_area_reserve(qd_instance *i, uint32_t bytes, qd_area *area, qd_erro
         return qd_fail(err, QD_EUDF_WASM, "the module exports no memory named 'memory'");
     if (bytes > i->program->limits.memory_bytes)
         return fail_no_room(i, bytes, "that is more than all", err);
-    return qd_wasm_module_export(i->program->module, QD_STR(ALLOC_EXPORT), &alloc) ? ask_guest(i, bytes, area, err)
-                                                                                   : grow(i, bytes, area, err);
+    return qd_wasm_module_export(i->program->module, QD_STR(QD_ALLOC_EXPORT), &alloc) ? ask_guest(i, bytes, area, err)
+                                                                                      : grow(i, bytes, area, err);
 }
 
 /* Sizes double, so that blocks with ever longer strings do not leave many areas behind. */

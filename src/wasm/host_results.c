@@ -7,9 +7,6 @@
 #include "wasm/instance.h"
 #include "wasm/program_impl.h"
 
-#define MAX_STRING_BYTES (1u << 20)
-#define MAX_RUN_BYTES    ((size_t)16 << 20) /* of all strings of a run, with the arena's own overhead */
-
 /* The current row, in the results of this run, which are made when the first row needs them. A call beside the rows of
  * a block, such as an aggregate's finish, sets row 0. NULL: *trap ends the run. */
 static qd_row_results *results_of_run(qd_instance *i, const char *what, wasm_trap_t **trap)
@@ -56,16 +53,16 @@ static wasm_trap_t *set_result_string(qd_instance *i, wasmtime_val_raw_t *v)
     if (!p)
         return qd_host_stop(i, "set_result_string: the %u bytes at %u are not in the function's memory", n,
                             (uint32_t)v[0].i32);
-    if (n > MAX_STRING_BYTES)
-        return qd_host_stop(i, "set_result_string: a string of %u bytes; at most %u", n, MAX_STRING_BYTES);
+    if (n > QD_RESULT_STRING_BYTES)
+        return qd_host_stop(i, "set_result_string: a string of %u bytes; at most %u", n, QD_RESULT_STRING_BYTES);
     if (!qd_str_is_utf8((qd_str){p, n}))
         return qd_host_stop(i, "set_result_string: the %u bytes are not UTF-8", n);
     if (!host->strings)
-        host->strings = qd_arena_new(MAX_RUN_BYTES);
+        host->strings = qd_arena_new(QD_RESULT_RUN_BYTES);
     qd_str copy = host->strings ? qd_arena_str(host->strings, (qd_str){p, n}) : (qd_str){0};
     if (!copy.p)
         return qd_host_stop(i, "set_result_string: the results of one block take more than %zu MiB",
-                            MAX_RUN_BYTES >> 20);
+                            QD_RESULT_RUN_BYTES >> 20);
     results->strings[result_row(i)] = copy;
     results->has[result_row(i)] = 1;
     return NULL;

@@ -120,6 +120,7 @@ struct qd_instance {
     uint64_t runs, context_base;
     bool was_call; /* the last run was a call of another function */
     uint64_t host_calls, string_bytes;
+    uint64_t result_bytes; /* of the strings of this run that have been read from its memory */
     qd_stop stop;
     char stop_text[160]; /* with QD_STOP_HOST */
     /* Where the last tick of the epoch clock met the guest, and how many have met it there. */

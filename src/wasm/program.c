@@ -84,12 +84,21 @@ static qd_status check_signature(const qd_wasm_program *p, qd_error *err)
 
 static qd_status check_memory(const qd_wasm_program *p, bool needs_memory, qd_error *err)
 {
-    if (!needs_memory || p->module->exports_memory)
+    char is[QD_SIGNATURE_TEXT_SIZE];
+    qd_wasm_signature alloc, expected;
+    if (!needs_memory)
+        return QD_OK;
+    if (!p->module->exports_memory)
+        return qd_fail_field(err, QD_EUDF_WASM, "abi",
+                             "function '%s': the module exports no memory named 'memory', where its batches and "
+                             "strings would be laid; export it",
+                             p->name);
+    qd_wasm_signature_parse(QD_ALLOC_SIGNATURE, &expected);
+    if (!qd_wasm_module_export(p->module, QD_STR(QD_ALLOC_EXPORT), &alloc) || qd_wasm_signature_eq(&alloc, &expected))
         return QD_OK;
     return qd_fail_field(err, QD_EUDF_WASM, "abi",
-                         "function '%s': the module exports no memory named 'memory', where its batches and strings "
-                         "would be laid; export it",
-                         p->name);
+                         "function '%s': export '" QD_ALLOC_EXPORT "' has the signature %s; expected (i32) -> i32",
+                         p->name, qd_wasm_signature_text(&alloc, is));
 }
 
 static qd_status check_limits(const qd_wasm_program *p, qd_error *err)

@@ -124,8 +124,11 @@ const void *qd_instance_results(const qd_instance *i);
 const uint8_t *qd_instance_result_valid(const qd_instance *i);
 /* After qd_instance_call: did the function say set_result_missing? */
 bool qd_instance_is_result_missing(const qd_instance *i);
-/* With returns_string: the string of a row that is valid. View until the next run. Errors: QD_EUDF_FAILED (batch: the
- * address is not in the guest's memory, or not UTF-8). */
+/* Of results that are strings: the longest, and all of a run (with what keeping them costs). */
+#define QD_RESULT_STRING_BYTES (1u << 20)
+#define QD_RESULT_RUN_BYTES    ((size_t)16 << 20)
+/* With returns_string: the string of a row that is valid; once for each row. View until the next run. Errors:
+ * QD_EUDF_FAILED (batch: the address is not in the guest's memory, not UTF-8, or longer than the bounds above). */
 qd_status qd_instance_result_string(qd_instance *i, uint32_t row, qd_str *out, qd_error *err);
 
 typedef union qd_wasm_value {

@@ -10,6 +10,10 @@
 #include "wasm/batch.h"
 #include "wasm/program.h"
 
+/* By which a module gives the host places in its memory (area.c). */
+#define QD_ALLOC_EXPORT    "quidditch_alloc"
+#define QD_ALLOC_SIGNATURE "i:i"
+
 struct qd_wasm_program {
     qd_wasm_engine *engine; /* kept by the module */
     qd_wasm_module *module; /* a reference */

@@ -65,6 +65,7 @@ bool qd_instance_is_result_missing(const qd_instance *i)
     return i->host && i->host->results && i->host->results_run == i->runs && !i->host->results->has[0];
 }
 
+/* Before the bytes are looked at: 2,048 rows can all name the same 16 MiB. */
 static qd_status read_batch_string(qd_instance *i, uint32_t row, qd_str *out, qd_error *err)
 {
     qd_batch_string s;
@@ -72,6 +73,13 @@ static qd_status read_batch_string(qd_instance *i, uint32_t row, qd_str *out, qd
     const char *p = (const char *)qd_instance_bytes(i, s.at, s.n);
     if (!p)
         return qd_fail(err, QD_EUDF_FAILED, "its result, a string of %u bytes at %u, is not in its memory", s.n, s.at);
+    if (s.n > QD_RESULT_STRING_BYTES)
+        return qd_fail(err, QD_EUDF_FAILED, "its result, a string of %u bytes, is longer than %u", s.n,
+                       QD_RESULT_STRING_BYTES);
+    if (i->result_bytes + s.n > QD_RESULT_RUN_BYTES)
+        return qd_fail(err, QD_EUDF_FAILED, "its results, the strings of one block, take more than %zu MiB",
+                       QD_RESULT_RUN_BYTES >> 20);
+    i->result_bytes += s.n;
     if (!qd_str_is_utf8((qd_str){p, s.n}))
         return qd_fail(err, QD_EUDF_FAILED, "its result, a string of %u bytes, is not UTF-8", s.n);
     *out = (qd_str){p, s.n};
@@ -114,6 +122,7 @@ static void begin(qd_instance *i, bool is_call)
     i->context_base = i->runs << 32;
     i->was_call = is_call;
     i->stop = QD_STOP_NONE;
+    i->result_bytes = 0;
     if (i->host) {
         i->host->log_used = 0;
         i->host->has_log_note = false;

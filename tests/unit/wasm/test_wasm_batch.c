@@ -189,6 +189,31 @@ static void test_batch__string_results__are_checked(void **state)
     assert_int_equal(s.n, 0);
 }
 
+/* All rows may name the same bytes: what they cost is bounded, not what they take. */
+static void test_batch__string_results__are_bounded(void **state)
+{
+    fixture *f = *state;
+    const qd_wasm_program_spec spec = {.params = one_f64, .n_params = 1, .returns_string = true};
+    /* The first is too long; each of the others is as long as one may be. */
+    static const char WAT[] = BATCH(
+        "", "(drop (memory.grow (i32.const 40)))" EACH_ROW("(i64.store " AT(
+                "(local.get $odata)",
+                "3") " (i64.const 0x10000000180000))") "(i64.store (local.get $odata) (i64.const 0x10000100180000))");
+    for (int round = 0; round < 2; round++) {
+        qd_str s;
+        if (round == 0)
+            assert_int_equal(load(f, WAT, &spec, 1), QD_OK);
+        assert_int_equal(fixture_run(f, QD_BLOCK_DOCS), QD_OK);
+        assert_int_equal(qd_instance_result_string(f->instance, 0, &s, &f->err), QD_EUDF_FAILED);
+        assert_string_equal(f->err.message, "its result, a string of 1048577 bytes, is longer than 1048576");
+        for (uint32_t row = 1; row <= 16; row++)
+            assert_int_equal(qd_instance_result_string(f->instance, row, &s, &f->err), QD_OK);
+        assert_int_equal(s.n, 1 << 20);
+        assert_int_equal(qd_instance_result_string(f->instance, 17, &s, &f->err), QD_EUDF_FAILED);
+        assert_string_equal(f->err.message, "its results, the strings of one block, take more than 16 MiB");
+    }
+}
+
 static void test_batch__no_exported_memory__is_refused(void **state)
 {
     fixture *f = *state;
@@ -235,6 +260,8 @@ static void test_batch__quidditch_alloc__gives_the_place(void **state)
         {WITH_ALLOC("(i32.const -1)"), "quidditch_alloc gave an address outside of it", QD_EUDF_MEMORY},
         {WITH_ALLOC("unreachable"), "trap: unreachable executed at quidditch_alloc (func 0", QD_EUDF_FAILED},
         {WITH_ALLOC("(loop $l (br $l)) (i32.const 0)"), "ran longer than its limit of 100 ms", QD_EUDF_TIMEOUT},
+        {BATCH("(func (export \"quidditch_alloc\") (param i64) (result i32) unreachable)", ""),
+         "export 'quidditch_alloc' has the signature (i64) -> i32; expected (i32) -> i32", QD_EUDF_WASM},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         fixture_reset(state);
@@ -272,6 +299,7 @@ int main(void)
         TEST(test_batch__trap__names_the_first_row_of_the_run),
         TEST(test_batch__strings__lie_in_the_area),
         TEST(test_batch__string_results__are_checked),
+        TEST(test_batch__string_results__are_bounded),
         TEST(test_batch__no_exported_memory__is_refused),
         TEST(test_batch__memory_limit__counts_what_is_laid_there),
         TEST(test_batch__quidditch_alloc__gives_the_place),
