@@ -22,6 +22,7 @@ class Hostile:
     kind: str = "filter"
     abi: str = "row"
     manifest: dict = field(default_factory=dict)
+    documents: int = 1             # in the test call
 
 
 def row(body, header="", result="i32"):

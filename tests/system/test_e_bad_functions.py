@@ -315,8 +315,7 @@ def with_parameter(**changes):
     ({**TYPED, "name": "x" * 65}, "name"), ({**TYPED, "name": 5}, "name"), ({**TYPED, "version": "1.0"}, "version"),
     ({**TYPED, "version": "v1.0.0"}, "version"), ({**TYPED, "version": "01.0.0"}, "version"),
     ({**TYPED, "version": "1.0.0-"}, "version"), ({**TYPED, "version": 1}, "version"),
-    ({**TYPED, "kind": "sorter"}, "kind"), ({**TYPED, "kind": "aggregate"}, "kind"), ({**TYPED, "abi": "rows"}, "abi"),
-    ({**TYPED, "abi": "batch"}, "abi"), ({**TYPED, "colour": "red"}, "colour"),
+    ({**TYPED, "kind": "sorter"}, "kind"), ({**TYPED, "abi": "rows"}, "abi"), ({**TYPED, "colour": "red"}, "colour"),
     ({**TYPED, "parameters": {}}, "parameters"),
     ({**TYPED, "parameters": [PRICE_PARAMETERS[0]] * 2}, "parameters[1].name"),
     (with_parameter(default="cheap"), "parameters[1].default"), (with_parameter(default=True), "parameters[1].default"),
@@ -330,8 +329,7 @@ def with_parameter(**changes):
     ({**TYPED, "limits": {"memory_bytes": 1 << 40}}, "limits.memory_bytes"),
     ({**TYPED, "limits": {"wishes": 3}}, "limits.wishes"), ({**TYPED, "depends_on": ["other"]}, "depends_on[0]"),
     ({**TYPED, "tags": "x"}, "tags"), ({**TYPED, "description": 5}, "description"),
-    ({**TYPED, "returns": [{"type": "string"}]}, "returns"), ({**TYPED, "custom": []}, "custom"),
-    ({**TYPED, "max_score": -1}, "max_score"), (with_parameter(type="string"), "parameters[1].type"),
+    ({**TYPED, "custom": []}, "custom"), ({**TYPED, "max_score": -1}, "max_score"),
 ], ids=lambda v: v if isinstance(v, str) else json.dumps({k: x for k, x in v.items() if TYPED.get(k) != x})[:60])
 def test_manifest__bad__names_the_field(api, manifest, field):
     answer = refused(api, api.register_wat(manifest, CHEAPER_WAT), 400, "INVALID_PARAMETERS")
@@ -347,6 +345,18 @@ def test_manifest__bad__names_the_field(api, manifest, field):
 def test_manifest__does_not_fit_the_signature(api, parameters, wat):
     refused(api, api.register_wat({**TYPED, "parameters": parameters}, wat), 422, "INVALID_WASM", "filter",
             "(f64, f64) -> i32")
+
+
+@pytest.mark.parametrize("manifest, field, named", [
+    ({**TYPED, "kind": "aggregate"}, "function_name", ["filter_update"]),
+    ({**TYPED, "abi": "batch"}, "function_name", ["(f64, f64) -> i32", "(i32, i32, i32)"]),
+    ({**TYPED, "abi": "handle"}, "function_name", ["(f64, f64) -> i32", "(i64) -> i32"]),
+    ({**TYPED, "returns": [{"type": "string"}]}, "returns", ["a filter returns 'bool'", "not 'string'"]),
+    (with_parameter(type="string"), "function_name", ["(f64, f64) -> i32", "(f64, i32, i32)"]),
+], ids=["aggregate", "batch", "handle", "string result", "string parameter"])
+def test_manifest__another_shape_than_the_module(api, manifest, field, named):
+    answer = refused(api, api.register_wat(manifest, CHEAPER_WAT), 422, "INVALID_WASM", *named)
+    assert answer.error["details"]["field"] == field, answer
 
 
 @pytest.mark.parametrize("body, status, field", [

@@ -8,17 +8,19 @@ import time
 
 import pytest
 
-from hostile_modules import (ANSWERS, CALL_MS, HOSTILE, INVALID, REFUSED, STOPS, TOO_BIG, TRAPS)
+from hostile_modules import (ANSWERS, CALL_MS, HOSTILE as ROWS, INVALID, REFUSED, STOPS, TOO_BIG, TRAPS)
+from hostile_shapes import SHAPES
 from support import CHEAPER_WAT, DIVISIBLE_WAT, PRICE_PARAMETERS, SLOW_FACTOR, scaled
 
 pytestmark = pytest.mark.usefixtures("canary", "still_exact")
 
+HOSTILE = ROWS + SHAPES
 STATUS = {TRAPS: 500, STOPS: 504, TOO_BIG: 500, INVALID: 422, REFUSED: 422}
 
 
 def register(api, module):
     manifest = {"name": "hostile", "version": "1.0.0", "kind": module.kind, "abi": module.abi, "function_name": "f",
-                "limits": {"call_ms": CALL_MS}, **module.manifest}
+                **module.manifest, "limits": {"call_ms": CALL_MS, **module.manifest.get("limits", {})}}
     return api.register_wat(manifest, module.wat)
 
 
@@ -72,8 +74,9 @@ def test_hostile__gets_what_it_has_earned(api, module):
         assert answer.status == STATUS[answer.error["code"]], answer
         assert api.get("/api/v1/udfs/hostile").status == 404
         return
-    check_call(api.post("/api/v1/udfs/hostile/test", {"document": {"title": "a", "number": 1}, "id": "me"}),
-               module.expected, "test")
+    document = {"title": "a", "number": 1}
+    many = {"documents": [document] * module.documents} if module.documents > 1 else {"document": document, "id": "me"}
+    check_call(api.post("/api/v1/udfs/hostile/test", many), module.expected, "test")
     for body in places(module):
         check_call(api.post("/canary/_search", body), module.expected + (ANSWERS,) * ("document" in module.name), body)
     # A document's fault is skipped; what is endless, or fails before any document, is not forgiven.
@@ -110,35 +113,6 @@ def test_traps_again_and_again__keep_no_memory(api, daemon):
         sizes.append(daemon.resident_bytes())
     # The first rounds fill pools and caches.
     assert sizes[-1] - max(sizes[:rounds // 2]) < (16 << 20) * SLOW_FACTOR, [size >> 20 for size in sizes]
-
-
-# ---- secrets ---------------------------------------------------------------------------------------------------------
-
-SECRET = 0x5ec2e75ec2e75ec2
-PLANT = """(module (memory (export "memory") 2) (global $g (mut i64) (i64.const 0)) (table $t 4 funcref)
-  (func $f (export "f") (param i64) (result i32) (local $i i32)
-    (drop (memory.grow (i32.const 30)))
-    (loop $l (i64.store (local.get $i) (i64.const %d)) (local.set $i (i32.add (local.get $i) (i32.const 8)))
-      (br_if $l (i32.lt_u (local.get $i) (i32.const 2097152))))
-    (global.set $g (i64.const %d)) (table.set $t (i32.const 3) (ref.func $f)) (i32.const 1)) (elem declare func $f))"""
-# 1 when anything at all is left in memory, in a global or in a table.
-SEEK = """(module (memory (export "memory") 2) (global $g (mut i64) (i64.const 0)) (table $t 4 funcref)
-  (func (export "f") (param i64) (result i32) (local $i i32) (local $all i64)
-    (drop (memory.grow (i32.const 30)))
-    (loop $l (local.set $all (i64.or (local.get $all) (i64.load (local.get $i))))
-      (local.set $i (i32.add (local.get $i) (i32.const 8))) (br_if $l (i32.lt_u (local.get $i) (i32.const 2097152))))
-    (i32.or (i64.ne (i64.or (local.get $all) (global.get $g)) (i64.const 0))
-      (i32.eqz (ref.is_null (table.get $t (i32.const 3)))))))"""
-
-
-def test_secret_of_one_query__is_nowhere_in_the_next(api):
-    for name, wat in (("planter", PLANT % (SECRET, SECRET)), ("seeker", SEEK)):
-        api.deploy(name, wat, kind="filter", abi="row", function_name="f")
-    for _ in range(scaled(40, 10)):
-        assert len(api.ids("canary", {"wasm_udf": {"name": "planter"}})) == 30
-        assert api.ids("canary", {"wasm_udf": {"name": "seeker"}}) == []
-    for name in ("planter", "seeker"):
-        api.ok("DELETE", "/api/v1/udfs/" + name)
 
 
 # ---- mutations of good modules ---------------------------------------------------------------------------------------
