@@ -23,7 +23,6 @@ enum qd_wasm_section_id {
 enum qd_wasm_opcode {
     QD_OP_BLOCK = 0x02,
     QD_OP_LOOP = 0x03,
-    QD_OP_IF = 0x04,
     QD_OP_END = 0x0b,
     QD_OP_BR = 0x0c,
     QD_OP_BR_IF = 0x0d,
@@ -41,7 +40,6 @@ enum qd_wasm_opcode {
     QD_OP_I32_CONST = 0x41,
     QD_OP_I64_CONST = 0x42,
     QD_OP_F64_CONST = 0x44,
-    QD_OP_I32_EQ = 0x46,
     QD_OP_I32_LT_U = 0x49,
     QD_OP_I32_GE_U = 0x4f,
     QD_OP_I32_ADD = 0x6a,
@@ -50,11 +48,8 @@ enum qd_wasm_opcode {
     QD_OP_I32_SHL = 0x74,
     QD_OP_I64_ADD = 0x7c,
     QD_OP_I64_EXTEND_I32_U = 0xad,
-    QD_OP_F64_CONVERT_I64_S = 0xb9,
     QD_OP_F64_PROMOTE_F32 = 0xbb,
-    QD_OP_SATURATING = 0xfc, /* a prefix */
 };
-#define QD_OP_SATURATING_I64_TRUNC_F64_S 6
 
 #define QD_WASM_PAGE_BYTES 65536u
 

@@ -5,11 +5,10 @@
 
 #define MAX_CODE_BYTES 4096u
 
-/* Locals of the functions that take a handle. */
-enum { LOCAL_HANDLE, LOCAL_TYPE };
+#define LOCAL_HANDLE 0
 
-/* Leaves `base` as an address of the current row on the stack, to which an access adds its offset. */
-static void write_row_address(int32_t width_log2, qd_buf *b)
+/* Leaves the offset of the current row in a column on the stack. */
+static void write_row_offset(int32_t width_log2, qd_buf *b)
 {
     qd_code_i32_const(b, 0);
     qd_code_access(b, QD_OP_I32_LOAD, 2, QD_DRIVER_CELL_ROW);
@@ -19,111 +18,48 @@ static void write_row_address(int32_t width_log2, qd_buf *b)
     qd_code_byte(b, QD_OP_I32_SHL);
 }
 
-static void write_element_address(uint32_t stride, int32_t width_log2, qd_buf *b)
+/* Returns the current row's value in the handle's column of the columns at `at`; goes on when the local is no handle.
+ */
+static void write_read(uint8_t load, uint8_t width_log2, uint32_t at, uint32_t stride, qd_buf *b)
 {
-    qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_HANDLE);
-    qd_code_i32_const(b, (int32_t)stride);
-    qd_code_byte(b, QD_OP_I32_MUL);
-    write_row_address(width_log2, b);
-    qd_code_byte(b, QD_OP_I32_ADD);
-}
-
-/* Goes to the end of the innermost block when the local is no handle. */
-static void write_handle_check(qd_buf *b)
-{
+    qd_code_begin(b, QD_OP_BLOCK);
     qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_HANDLE);
     qd_code_i32_const(b, QD_MAX_HANDLES);
     qd_code_byte(b, QD_OP_I32_GE_U);
     qd_code_op(b, QD_OP_BR_IF, 0);
-}
-
-static void write_type_load(qd_buf *b)
-{
     qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_HANDLE);
-    qd_code_i32_const(b, 2);
-    qd_code_byte(b, QD_OP_I32_SHL);
-    qd_code_access(b, QD_OP_I32_LOAD, 2, QD_COLS_TYPES);
-    qd_code_op(b, QD_OP_LOCAL_SET, LOCAL_TYPE);
-}
-
-/* if (type == `type`) return the value; converted where `convert` says how. */
-static void write_return_if(enum qd_cols_type type, uint8_t load, void (*convert)(qd_buf *b), qd_buf *b)
-{
-    qd_code_op(b, QD_OP_LOCAL_GET, LOCAL_TYPE);
-    qd_code_i32_const(b, (int32_t)type);
-    qd_code_byte(b, QD_OP_I32_EQ);
-    qd_code_begin(b, QD_OP_IF);
-    write_element_address(QD_COLS_VALUES_STRIDE, 3, b);
-    qd_code_access(b, load, 3, QD_COLS_VALUES);
-    if (convert)
-        convert(b);
+    qd_code_i32_const(b, (int32_t)stride);
+    qd_code_byte(b, QD_OP_I32_MUL);
+    write_row_offset(width_log2, b);
+    qd_code_byte(b, QD_OP_I32_ADD);
+    qd_code_access(b, load, width_log2, at);
     qd_code_byte(b, QD_OP_RETURN);
     qd_code_byte(b, QD_OP_END);
 }
 
-static void convert_to_f64(qd_buf *b)
-{
-    qd_code_byte(b, QD_OP_F64_CONVERT_I64_S);
-}
-
-/* NaN becomes 0, what does not fit the nearest that does. */
-static void convert_to_i64(qd_buf *b)
-{
-    qd_code_byte(b, QD_OP_SATURATING);
-    qd_code_u32(b, QD_OP_SATURATING_I64_TRUNC_F64_S);
-}
-
-static void write_locals(uint32_t n_i32, qd_buf *b)
-{
-    qd_code_u32(b, n_i32 ? 1 : 0);
-    if (n_i32 == 0)
-        return;
-    qd_code_u32(b, n_i32);
-    qd_code_byte(b, qd_wasm_numbers[QD_WASM_I32].code);
-}
-
 static void write_field_f64(qd_buf *b)
 {
-    write_locals(1, b);
-    qd_code_begin(b, QD_OP_BLOCK);
-    write_handle_check(b);
-    write_type_load(b);
-    write_return_if(QD_COLS_F64, QD_OP_F64_LOAD, NULL, b);
-    write_return_if(QD_COLS_I64, QD_OP_I64_LOAD, convert_to_f64, b);
-    qd_code_byte(b, QD_OP_END);
+    write_read(QD_OP_F64_LOAD, 3, QD_COLS_F64, QD_COLS_VALUES_STRIDE, b);
     qd_code_byte(b, QD_OP_F64_CONST);
     qd_buf_add(b, "\0\0\0\0\0\0\0\0", 8);
 }
 
 static void write_field_i64(qd_buf *b)
 {
-    write_locals(1, b);
-    qd_code_begin(b, QD_OP_BLOCK);
-    write_handle_check(b);
-    write_type_load(b);
-    write_return_if(QD_COLS_I64, QD_OP_I64_LOAD, NULL, b);
-    write_return_if(QD_COLS_F64, QD_OP_F64_LOAD, convert_to_i64, b);
-    qd_code_byte(b, QD_OP_END);
+    write_read(QD_OP_I64_LOAD, 3, QD_COLS_I64, QD_COLS_VALUES_STRIDE, b);
     qd_code_byte(b, QD_OP_I64_CONST);
     qd_code_byte(b, 0);
 }
 
 static void write_field_valid(qd_buf *b)
 {
-    write_locals(0, b);
-    qd_code_begin(b, QD_OP_BLOCK);
-    write_handle_check(b);
-    write_element_address(QD_COLS_VALID_STRIDE, 0, b);
-    qd_code_access(b, QD_OP_I32_LOAD8_U, 0, QD_COLS_VALID);
-    qd_code_byte(b, QD_OP_RETURN);
-    qd_code_byte(b, QD_OP_END);
+    write_read(QD_OP_I32_LOAD8_U, 0, QD_COLS_VALID, QD_COLS_VALID_STRIDE, b);
     qd_code_i32_const(b, 0);
 }
 
 static void write_score(qd_buf *b)
 {
-    write_locals(0, b);
-    write_row_address(2, b);
+    write_row_offset(2, b);
     qd_code_access(b, QD_OP_F32_LOAD, 2, QD_COLS_SCORES);
     qd_code_byte(b, QD_OP_F64_PROMOTE_F32);
 }
@@ -182,6 +118,7 @@ static void write_bodies(qd_buf *b)
     qd_code_u32(b, N_FUNCTIONS);
     for (size_t i = 0; i < N_FUNCTIONS; i++) {
         qd_buf_clear(&body);
+        qd_code_u32(&body, 0); /* no locals beside the parameter */
         functions[i].write(&body);
         qd_code_byte(&body, QD_OP_END);
         qd_code_body(b, &body);

@@ -9,6 +9,7 @@
 /* Columns of a power-of-two length would meet in the same sets of the processor's first cache, row by row. */
 #define COLUMN_SKEW 192u
 #define UNROLLED    8
+_Static_assert(FIRST_COLUMN == QD_COLS_RESULTS, "results lie at one place in both memories");
 
 /* Locals of run(): its parameters first. */
 enum { LOCAL_ROW, LOCAL_END, LOCAL_BY_4, LOCAL_BY_8, LOCAL_CONTEXT, LOCAL_CONSTANTS };
@@ -44,8 +45,10 @@ static uint32_t constants_of(const qd_driver_spec *spec)
 static void lay_out(const qd_driver_spec *spec, qd_driver *d)
 {
     const qd_wasm_signature *s = spec->signature;
-    uint32_t at = spec->imports_cols ? QD_COLS_DRIVER : FIRST_COLUMN;
+    uint32_t at = FIRST_COLUMN;
     d->results = keeps_result(spec) ? place_column(&at, s->result) : 0;
+    if (spec->imports_cols)
+        at = QD_COLS_DRIVER;
     for (uint32_t i = 0; i < s->n_params && is_typed(spec); i++)
         d->columns[i] = is_varying(spec, i) ? place_column(&at, s->params[i]) : 0;
     d->memory_bytes = (at + QD_WASM_PAGE_BYTES - 1) / QD_WASM_PAGE_BYTES * QD_WASM_PAGE_BYTES;

@@ -8,7 +8,7 @@
  *   8            id that row 0 has as a context (row shape); the i-th row's is that plus i
  *   16 + 8 * i   the i-th argument, when it is a constant: read once per run. The state of an aggregate is the first
  *   1,024 …      results, then a column per varying argument, each QD_BLOCK_DOCS values of the natural width; in the
- *                memory of the columns module behind what it holds itself
+ *                memory of the columns module these columns lie behind what it holds itself
  *
  * A driver depends on the types and on which arguments vary, not on the function: the engine keeps compiled ones. The
  * batch shape has none: its function loops itself. */

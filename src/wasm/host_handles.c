@@ -10,57 +10,39 @@
 
 #define MAX_NAME_BYTES 1024
 
-static int64_t *values_of(const qd_instance *i, uint32_t handle)
-{
-    return (int64_t *)(void *)(i->cols + QD_COLS_VALUES + handle * QD_COLS_VALUES_STRIDE);
-}
-
 static uint8_t *valid_of(const qd_instance *i, uint32_t handle)
 {
     return i->cols + QD_COLS_VALID + handle * QD_COLS_VALID_STRIDE;
 }
 
-static void set_type(const qd_instance *i, uint32_t handle, int32_t type)
+static void *values_of(const qd_instance *i, uint32_t handle, qd_wasm_valtype type)
 {
-    memcpy(i->cols + QD_COLS_TYPES + 4 * handle, &type, sizeof type);
+    return i->cols + (type == QD_WASM_F64 ? QD_COLS_F64 : QD_COLS_I64) + handle * QD_COLS_VALUES_STRIDE;
 }
 
 /* ---- laying down ------------------------------------------------------------------------------------------------ */
 
-/* Integers already written become floats: the field has both. */
-static void turn_to_floats(int64_t *values, uint32_t n)
+/* In each form that the guest can ask for. */
+static void lay_value(qd_instance *i, uint32_t handle, uint32_t row, qd_value v)
 {
-    for (uint32_t row = 0; row < n; row++) {
-        double v = (double)values[row];
-        memcpy(&values[row], &v, sizeof v);
-    }
+    const qd_wasm_module *m = i->program->module;
+    if (m->reads_f64)
+        qd_wasm_store_number((double *)values_of(i, handle, QD_WASM_F64) + row, QD_WASM_F64, v);
+    if (m->reads_i64)
+        qd_wasm_store_number((int64_t *)values_of(i, handle, QD_WASM_I64) + row, QD_WASM_I64, v);
+    valid_of(i, handle)[row] = v.type == QD_F64 || v.type == QD_I64 || v.type == QD_BOOL;
 }
 
 /* Row by row: fields without a column. */
 static void lay_by_value(qd_instance *i, uint32_t handle, uint32_t first, uint32_t end)
 {
     const qd_doc_source *docs = i->call->docs;
-    int64_t *values = values_of(i, handle);
-    uint8_t *valid = valid_of(i, handle);
-    bool has_floats = false;
     for (uint32_t row = first; row < end; row++) {
-        qd_value v;
-        bool is_there = docs->value(docs->arg, i->host->handles[handle].slot, row, &v);
-        bool is_float = is_there && v.type == QD_F64;
-        double as_float = 0;
-        int64_t as_integer = 0;
-        if (is_float && !has_floats)
-            turn_to_floats(values + first, row - first);
-        has_floats |= is_float;
-        if (is_there && v.type == QD_BOOL)
-            v = (qd_value){.type = QD_I64, .as.i = v.as.b};
-        valid[row] = is_there && (has_floats ? qd_value_to_f64(v, &as_float) : qd_value_to_i64(v, &as_integer));
-        if (has_floats)
-            memcpy(&values[row], &as_float, sizeof as_float);
-        else
-            values[row] = as_integer;
+        qd_value v = {.type = QD_NULL};
+        if (!docs->value(docs->arg, i->host->handles[handle].slot, row, &v))
+            v.type = QD_NULL;
+        lay_value(i, handle, row, v);
     }
-    set_type(i, handle, has_floats ? QD_COLS_F64 : QD_COLS_I64);
 }
 
 /* The type of the first value that is there; QD_NULL: none. A column's values are all of one type. */
@@ -74,32 +56,41 @@ static qd_type observe(const qd_instance *i, int slot, uint32_t first, uint32_t 
     return QD_NULL;
 }
 
-static bool lay_column(qd_instance *i, uint32_t handle)
+/* From the column's own form to the other one. */
+static void convert(qd_instance *i, uint32_t handle, bool is_float, uint32_t first, uint32_t end)
+{
+    double *floats = values_of(i, handle, QD_WASM_F64);
+    int64_t *integers = values_of(i, handle, QD_WASM_I64);
+    for (uint32_t row = first; row < end && !is_float; row++)
+        floats[row] = (double)integers[row];
+    for (uint32_t row = first; row < end && is_float; row++)
+        qd_wasm_store_number(&integers[row], QD_WASM_I64, (qd_value){.type = QD_F64, .as.f = floats[row]});
+}
+
+static bool lay_column(qd_instance *i, uint32_t handle, uint32_t first, uint32_t end)
 {
     const qd_doc_source *docs = i->call->docs;
+    const qd_wasm_module *m = i->program->module;
     const qd_handle *h = &i->host->handles[handle];
-    int64_t *values = values_of(i, handle);
     uint8_t *valid = valid_of(i, handle);
     bool is_all_valid = false, is_float = h->type == QD_F64;
-    bool has_column = is_float ? docs->block_f64(docs->arg, h->slot, (double *)(void *)values, valid, &is_all_valid)
+    void *values = values_of(i, handle, is_float ? QD_WASM_F64 : QD_WASM_I64);
+    bool has_column = is_float ? docs->block_f64(docs->arg, h->slot, values, valid, &is_all_valid)
                                : docs->block_i64(docs->arg, h->slot, values, valid, &is_all_valid);
-    if (has_column && is_all_valid)
+    if (has_column && is_all_valid && m->reads_valid)
         memset(valid, 1, QD_BLOCK_DOCS);
-    set_type(i, handle, is_float ? QD_COLS_F64 : QD_COLS_I64);
+    if (has_column && (is_float ? m->reads_i64 : m->reads_f64))
+        convert(i, handle, is_float, first, end);
     return has_column;
 }
 
+/* A field without a value so far has no type, and zeros where it will lie. */
 static void lay_handle(qd_instance *i, uint32_t handle, uint32_t first, uint32_t end)
 {
     qd_handle *h = &i->host->handles[handle];
     if (!h->has_no_column && h->type == QD_NULL)
         h->type = observe(i, h->slot, first, end);
-    if (h->type == QD_NULL && !h->has_no_column) {
-        set_type(i, handle, QD_COLS_NONE);
-        memset(valid_of(i, handle) + first, 0, end - first);
-        return;
-    }
-    if (!h->has_no_column && h->type != QD_STRING && lay_column(i, handle))
+    if (!h->has_no_column && (h->type == QD_NULL || (h->type != QD_STRING && lay_column(i, handle, first, end))))
         return;
     h->has_no_column = true;
     lay_by_value(i, handle, first, end);
@@ -148,7 +139,7 @@ static wasm_trap_t *field_handle(qd_instance *i, wasmtime_val_raw_t *v)
     const char *name = n <= MAX_NAME_BYTES ? (const char *)qd_instance_memory(i, (uint32_t)v[0].i32, n) : NULL;
     int slot = name && docs ? docs->resolve(docs->arg, (qd_str){name, n}) : -1;
     v[0].i32 = slot >= 0 ? handle_of(i, slot) : -1;
-    return NULL;
+    return qd_instance_is_over(i) ? wasmtime_trap_new("stopped", 7) : NULL;
 }
 
 /* The slot of a handle, when it is one and there is a document to read it from. */

@@ -22,6 +22,13 @@ static char address_space;
 
 /* ---- the epoch clock's ticks ------------------------------------------------------------------------------------ */
 
+static qd_stop stop_of_query(const qd_instance *i, int64_t now_ns)
+{
+    if (i->call->canceled && __atomic_load_n(i->call->canceled, __ATOMIC_RELAXED))
+        return QD_STOP_CANCELED;
+    return now_ns >= i->call->deadline_ns ? QD_STOP_QUERY_DEADLINE : QD_STOP_NONE;
+}
+
 /* Called on the running thread at the first check after each tick: should the guest go on? The limit per document
  * counts the ticks that the guest itself has seen, so that what the machine does beside does not count against it; the
  * query's deadline counts all time. */
@@ -38,13 +45,18 @@ static wasmtime_error_t *on_tick(wasmtime_context_t *context, void *arg, uint64_
         i->seen_row = row;
         i->seen_ticks = 0;
     }
-    if (i->call->canceled && __atomic_load_n(i->call->canceled, __ATOMIC_RELAXED))
-        i->stop = QD_STOP_CANCELED;
-    else if (i->call->deadline_ns != INT64_MAX && qd_clock_mono_ns() >= i->call->deadline_ns)
-        i->stop = QD_STOP_QUERY_DEADLINE;
-    else if (++i->seen_ticks > i->program->limits.call_ms)
+    i->stop = stop_of_query(i, qd_clock_mono_ns());
+    if (i->stop == QD_STOP_NONE && ++i->seen_ticks > i->program->limits.call_ms)
         i->stop = QD_STOP_CALL_LIMIT;
     return i->stop == QD_STOP_NONE ? NULL : wasmtime_error_new("stopped");
+}
+
+bool qd_instance_is_over(qd_instance *i)
+{
+    if (i->native->backend->has_epochs)
+        return false;
+    i->stop = stop_of_query(i, qd_clock_mono_ns());
+    return i->stop != QD_STOP_NONE;
 }
 
 void qd_instance_enter(qd_instance *i)

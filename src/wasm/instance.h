@@ -158,6 +158,10 @@ static inline uint8_t *qd_instance_memory(qd_instance *i, uint32_t at, uint32_t 
 void qd_instance_enter(qd_instance *i);
 void qd_instance_leave(qd_instance *i);
 
+/* What ticks are to others, in code without epoch checks: for its host functions that may take their time. True when
+ * the query is over; says why in `stop`. */
+bool qd_instance_is_over(qd_instance *i);
+
 /* area.c: what the guest's memory is lent for. Errors: QD_EUDF_MEMORY, and what quidditch_alloc fails with. */
 qd_status qd_area_reserve(qd_instance *i, uint32_t bytes, qd_area *area, qd_error *err);
 

@@ -125,6 +125,9 @@ static void note_columns(qd_wasm_module *m, const qd_host_function *f)
     m->imports_columns = true;
     m->reads_scores |= f->permission == QD_PERM_READ_SCORE;
     m->reads_by_handle |= f->permission == QD_PERM_READ_DOCUMENT;
+    m->reads_f64 |= strcmp(f->name, "field_f64") == 0;
+    m->reads_i64 |= strcmp(f->name, "field_i64") == 0;
+    m->reads_valid |= strcmp(f->name, "field_valid") == 0;
 }
 
 static qd_status keep_imports(qd_wasm_module *m, const qe_wasm_info *info, const qd_wasm_module_options *options,

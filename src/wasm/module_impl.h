@@ -43,7 +43,7 @@ struct qd_wasm_module {
     qd_wasm_export *exports; /* functions */
     size_t n_exports;
     bool imports_columns; /* some import is answered by the columns module (columns.h): */
-    bool reads_by_handle, reads_scores;
+    bool reads_by_handle, reads_f64, reads_i64, reads_valid, reads_scores;
     bool exports_memory; /* as "memory" */
     bool has_initialize; /* exports _initialize(): a WASI reactor's constructors */
     bool has_start;

@@ -11,9 +11,11 @@
 #define MAX_BOUNDED_RUN  2000000
 #define DRIVER_PATH      16 /* what the driver adds to a call */
 
-/* Host functions that answer from what lies at hand, within the time that inspection takes a call of the host for.
- * Others may parse a document or write a log line: who imports one is stopped by epochs. */
-static const char *const quick_imports[] = {"get_score", "score", "field_f64", "field_i64", "field_valid"};
+/* Host functions that answer from what lies at hand, within the time that inspection takes a call of the host for, or,
+ * as field_handle, look themselves whether the guest should go on (qd_instance_is_over). Others may parse a document or
+ * write a log line: who imports one is stopped by epochs. */
+static const char *const quick_imports[] = {"get_score", "score",     "field_handle",
+                                            "field_f64", "field_i64", "field_valid"};
 
 static bool is_quick(const qd_host_function *f)
 {
@@ -101,8 +103,8 @@ static qd_status load_precompiled(qd_wasm_module *m, const qd_wasm_module_option
 static bool load_baseline(qd_wasm_module *m)
 {
     const qd_wasm_engine_options *o = &m->engine->options;
-    if (m->links.n > 0 || (!o->has_baseline_only &&
-                          (o->compile_threads == 0 || m->state.code_bytes <= o->direct_code_bytes)))
+    if (m->links.n > 0 ||
+        (!o->has_baseline_only && (o->compile_threads == 0 || m->state.code_bytes <= o->direct_code_bytes)))
         return false;
     return compile_in_place(m, QD_BACKEND_BASELINE, NULL) == QD_OK &&
            (o->has_baseline_only || qd_optimizer_submit(m->engine->optimizer, m));

@@ -84,6 +84,31 @@ static void test_handle__no_column__is_laid_down_by_value(void **state)
     assert_true(extra[9] == 1009);
 }
 
+static bool mixed_value(void *arg, int slot, uint32_t row, qd_value *out)
+{
+    (void)arg;
+    (void)slot;
+    *out =
+        row % 2 ? (qd_value){.type = QD_F64, .as.f = row + 0.5} : (qd_value){.type = QD_I64, .as.i = INT64_MAX - row};
+    return row != 6;
+}
+
+/* Both forms of each value are exact, whatever its neighbours are. */
+static void test_handle__integers_and_fractions_in_one_field__are_both_exact(void **state)
+{
+    static const char BOTH[] =
+        IMPORTS INITIALIZE("32", "5") BODY("i64", "(i64.sub (call $i64 (global.get $h))"
+                                                  " (i64.trunc_sat_f64_s (f64.mul (f64.const 0.5)"
+                                                  "  (call $f64 (global.get $h)))))");
+    fixture *f = *state;
+    const qd_doc_source docs = f->docs;
+    f->docs.value = mixed_value;
+    const int64_t *out = run(f, BOTH, 9);
+    assert_true(out[0] == INT64_MAX - (1ll << 62) && out[4] == INT64_MAX - 4 - (1ll << 62));
+    assert_true(out[5] == 5 - 2 && out[6] == 0 && out[7] == 7 - 3);
+    f->docs = docs;
+}
+
 static void test_handle__first_document__sees_the_block(void **state)
 {
     fixture *f = *state;
@@ -238,7 +263,9 @@ static void test_columns__layout__has_room_for_the_largest_driver(void **state)
     qd_buf_clear(&code);
     assert_true(qd_columns_generate(&columns, &code));
     assert_true(driver.memory_bytes <= columns.memory_bytes);
-    assert_true(driver.results >= QD_COLS_DRIVER);
+    assert_int_equal(driver.results, QD_COLS_RESULTS);
+    assert_true(driver.results + QD_BLOCK_DOCS * sizeof(double) <= QD_COLS_SCORES);
+    assert_int_equal(driver.columns[0], QD_COLS_DRIVER);
     qd_buf_deinit(&code);
 }
 
@@ -250,6 +277,7 @@ int main(void)
         TEST(test_handle__other_type__converts),
         TEST(test_handle__validity__tells_missing_from_zero),
         TEST(test_handle__no_column__is_laid_down_by_value),
+        TEST(test_handle__integers_and_fractions_in_one_field__are_both_exact),
         TEST(test_handle__first_document__sees_the_block),
         TEST(test_handle__bad_ones__read_as_missing),
         TEST(test_handle__names_outside_memory__have_none),

@@ -14,7 +14,7 @@
 
 /* f(i64 context) -> f64: the sum of 0 … 9, by a loop, so that it needs epoch checks. */
 #define LOOPED                                                                                                         \
-    "(module (func (export \"f\") (param i64) (result f64) (local $i i32) (local $sum f64)"                           \
+    "(module (func (export \"f\") (param i64) (result f64) (local $i i32) (local $sum f64)"                            \
     " (loop $again"                                                                                                    \
     "  (local.set $sum (f64.add (local.get $sum) (f64.convert_i32_s (local.get $i))))"                                 \
     "  (local.set $i (i32.add (local.get $i) (i32.const 1)))"                                                          \
@@ -268,7 +268,8 @@ static void test_tiers__features__what_inspection_accepts_compiles(void **state)
         assert_int_equal(status_of(f).tier, QD_TIER_OPTIMIZED);
         fixture_reset(state);
     }
-    static const char *const refused[] = {"(func (param externref))", "(table 1 externref)", "(func (result externref)"
+    static const char *const refused[] = {"(func (param externref))", "(table 1 externref)",
+                                          "(func (result externref)"
                                           " (ref.null extern))"};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         char wat[200];
@@ -313,6 +314,10 @@ static void test_bounded__provably_short__has_no_checks_and_short_runs(void **st
         {"(import \"env\" \"get_score\" (func $s (param i64) (result f64)))"
          " (func (export \"f\") (param i64) (result f64) (call $s (local.get 0)))",
          false, QD_BLOCK_DOCS, QD_BLOCK_DOCS},
+        {"(import \"env\" \"field_handle\" (func $h (param i32 i32) (result i32)))"
+         " (import \"env\" \"field_f64\" (func $g (param i32) (result f64))) (memory (export \"memory\") 1)"
+         " (func (export \"f\") (param i64) (result f64) (call $g (call $h (i32.const 0) (i32.const 5))))",
+         false, QD_BLOCK_DOCS, QD_BLOCK_DOCS},
         /* Host functions that may take their time; loops; recursion; memory by the page. */
         {"(import \"env\" \"has_field\" (func (param i64 i32 i32) (result i32)))"
          " (func (export \"f\") (param i64) (result f64) (f64.const 1))",
@@ -339,6 +344,38 @@ static void test_bounded__provably_short__has_no_checks_and_short_runs(void **st
         assert_in_range(qd_instance_max_rows(f->instance), cases[i].min_rows, cases[i].max_rows);
         fixture_reset(state);
     }
+}
+
+static int resolve_and_cancel(void *arg, qd_str path)
+{
+    (void)path;
+    __atomic_store_n(&((fixture *)arg)->canceled, true, __ATOMIC_RELAXED);
+    return 0;
+}
+
+/* No tick meets such code: the lookup asks itself. */
+static void test_bounded__canceled_in_a_lookup__ends_the_run(void **state)
+{
+    fixture *f = *state;
+    const qd_doc_source docs = f->docs;
+    assert_int_equal(fixture_compile(f,
+                                     "(module (import \"env\" \"field_handle\" (func $h (param i32 i32) (result i32)))"
+                                     "(memory (export \"memory\") 1) (func (export \"f\") (param i64) (result f64)"
+                                     " (if (i64.eq (i64.and (local.get 0) (i64.const 255)) (i64.const 5))"
+                                     "  (then (drop (call $h (i32.const 0) (i32.const 5))))) (f64.const 1)))",
+                                     ALL_PERMISSIONS),
+                     QD_OK);
+    qd_wasm_engine_drain(f->engine);
+    assert_false(status_of(f).has_epoch_checks);
+    assert_int_equal(fixture_program(f, QD_SHAPE_HANDLE, NULL, "test@1.0.0"), QD_OK);
+    assert_int_equal(qd_instance_acquire(f->program, 0, &f->call, &f->instance, &f->err), QD_OK);
+    f->docs.arg = f;
+    f->docs.resolve = resolve_and_cancel;
+    assert_int_equal(fixture_run(f, 9), QD_ECANCELED);
+    assert_message_has(f, "canceled");
+    assert_true(f->failure.is_set);
+    assert_int_equal(f->failure.row, 5);
+    f->docs = docs;
 }
 
 /* A call tree of depth n, two calls each: 2^n paths. */
@@ -509,6 +546,7 @@ int main(void)
         TEST(test_tiers__features__what_inspection_accepts_compiles),
         TEST(test_tiers__code_limit__is_an_error_of_its_own),
         TEST(test_bounded__provably_short__has_no_checks_and_short_runs),
+        TEST(test_bounded__canceled_in_a_lookup__ends_the_run),
         TEST(test_bounded__longer_paths__shorter_runs_until_checks),
         TEST(test_ahead_of_time__own_target__is_used),
         TEST(test_ahead_of_time__unfit__is_refused_or_compiled_anew),
