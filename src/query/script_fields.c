@@ -163,22 +163,34 @@ void qd_script_fields_deinit(qd_script_fields *f)
     *f = (qd_script_fields){0};
 }
 
+/* With `ignore_failure` (or skipping), a field without a result is left out. */
+static bool is_shown(const qd_script_fields *f, size_t at, size_t field)
+{
+    const qd_body *body = &f->c->run->body;
+    return f->values[at * body->n_script_fields + field].type != QD_NULL ||
+           body->script_fields[field].use->on_error != QD_ON_ERROR_SKIP;
+}
+
 void qd_script_fields_write(const qd_script_fields *f, size_t hit, qd_json *w)
 {
     const qd_body *body = &f->c->run->body;
     size_t at = hit - body->from;
+    bool has_any = false;
     if (!f->values || !f->is_computed[at])
         return;
-    qd_json_key(w, "fields");
-    qd_json_begin_object(w);
     for (size_t k = 0; k < body->n_script_fields; k++) {
-        qd_value v = f->values[at * body->n_script_fields + k];
-        if (v.type == QD_NULL && body->script_fields[k].use->on_error == QD_ON_ERROR_SKIP)
+        if (!is_shown(f, at, k))
             continue;
+        if (!has_any) {
+            qd_json_key(w, "fields");
+            qd_json_begin_object(w);
+            has_any = true;
+        }
         qd_json_key_str(w, body->script_fields[k].name);
         qd_json_begin_array(w);
-        qd_json_scalar(w, v);
+        qd_json_scalar(w, f->values[at * body->n_script_fields + k]);
         qd_json_end_array(w);
     }
-    qd_json_end_object(w);
+    if (has_any)
+        qd_json_end_object(w);
 }
