@@ -14,6 +14,8 @@ set_target_properties(quidditch PROPERTIES
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
 
 include(GNUInstallDirs)
+# Relative to itself, so that it holds wherever it is installed.
+file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(${CMAKE_SOURCE_DIR}/cmake/quidditch.pc.in ${CMAKE_BINARY_DIR}/quidditch.pc @ONLY)
 install(TARGETS quidditch LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS quidditchd qctl RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -9,7 +9,6 @@ it prints. Blocks without "$ " are only read."""
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -87,7 +86,6 @@ def shell(tmp_path):
     daemon.stop()
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
 @pytest.mark.parametrize("name", documents())
 def test_examples__run_as_they_stand(shell, name):
     for line, what, subject, body in steps(ROOT / name):
