@@ -254,6 +254,8 @@ static qd_status run(qd_runner *r, uint32_t n, const float *scores, const qd_run
     /* Better code, if there is: between blocks, and never within the state of an aggregate. */
     if (r->instance && r->kind != QD_KIND_AGGREGATE && qd_instance_is_outdated(r->instance))
         drop_instance(r);
+    qd_arena_free(r->strings); /* of the run before */
+    r->strings = NULL;
     r->n = r->n_positions = n;
     r->scores = r->call.scores = scores;
     r->out = *out;

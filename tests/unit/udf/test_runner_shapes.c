@@ -675,6 +675,25 @@ static void test_aggregate__failed_rows__are_left_out_of_the_state(void **state)
     }
 }
 
+/* 4 MiB of results in each block: those of the blocks before are gone. */
+static void test_strings__of_many_blocks__do_not_add_up(void **state)
+{
+    (void)state;
+    static use u;
+    begin(
+        &u,
+        MANIFEST(",\"kind\":\"transform\",\"abi\":\"row\",\"function_name\":\"f\",\"returns\":[{\"type\":\"string\"}]"),
+        "(module (import \"env\" \"set_result_string\" (func $set (param i32 i32))) (memory (export \"memory\") 1)"
+        " (func (export \"f\") (param i64) (memory.fill (i32.const 0) (i32.const 97) (i32.const 2000))"
+        " (call $set (i32.const 0) (i32.const 2000))))",
+        NULL, QD_ON_ERROR_FAIL);
+    u.docs.n = QD_BLOCK_DOCS;
+    for (int block_number = 0; block_number < 20; block_number++)
+        assert_status_ok(qd_runner_run_values(u.runner, QD_BLOCK_DOCS, u.scores, u.out, &u.err), &u.err);
+    assert_int_equal(u.out[QD_BLOCK_DOCS - 1].as.s.n, 2000);
+    end(&u);
+}
+
 static int setup(void **state)
 {
     const qd_wasm_engine_options options = QD_WASM_ENGINE_OPTIONS_INIT;
@@ -705,6 +724,7 @@ int main(void)
         cmocka_unit_test(test_typed__document_id__is_a_string),
         cmocka_unit_test(test_strings__of_a_large_block__are_cut_into_runs),
         cmocka_unit_test(test_strings__of_one_document_too_large__fail_it),
+        cmocka_unit_test(test_strings__of_many_blocks__do_not_add_up),
         cmocka_unit_test(test_function__of_the_same_module__is_called_instead),
         cmocka_unit_test(test_aggregate__failed_rows__are_left_out_of_the_state),
     };
