@@ -43,7 +43,8 @@ def places(module):
         queries = [use(), {"script_score": {"query": {"match_all": {}}, **script}},
                    {"function_score": {"query": {"match": {"title": "canary"}},
                                        "functions": [{"script_score": script}]}}]
-    return [{"query": query} for query in queries]
+    by_function = {"sort": [{"_script": {"type": "number", **script}}], "size": 1}
+    return [{"query": query} for query in queries] + [by_function]
 
 
 def forgiving(module):
