@@ -342,11 +342,11 @@ qd_status qd_instance_acquire(qd_wasm_program *p, uint64_t varying, qd_call *cal
 }
 
 /* Only a function that cannot keep anything from one call to the next is used again as it is; it imports nothing, so
- * that there is no state of host functions either. */
+ * that there is no state of host functions either, and has no dependencies: the idle list counts one store each. */
 static bool is_reusable(const qd_instance *i)
 {
     const qd_wasm_module *m = i->program->module;
-    return i->cols && !i->is_dead && m->state.is_stateless && m->n_imports == 0;
+    return i->cols && !i->is_dead && m->state.is_stateless && m->n_imports == 0 && m->links.n == 0;
 }
 
 void qd_instance_release(qd_instance *i)

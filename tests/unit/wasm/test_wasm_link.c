@@ -232,13 +232,30 @@ static void test_link__dependency_traps_or_loops__is_stopped(void **state)
     assert_int_equal(f->engine->n_stores, 0);
 }
 
+/* A dependency may be named and not used. Its place in the pool must come back too, however the instance goes. */
+static void test_link__dependency_that_is_not_imported__gives_its_place_back(void **state)
+{
+    fixture *f = *state;
+    const qd_wasm_dependency dep = {QD_STR("half"), module(f, HALF, NULL, 0)};
+    qd_wasm_module *top = module(f, "(module (func (export \"f\") (param f64) (result f64) (local.get 0)))", &dep, 1);
+    use(f, top, QD_SHAPE_TYPED);
+    assert_int_equal(f->engine->n_stores, 2);
+    fixture_reset(state);
+    assert_int_equal(f->engine->n_idle, 0);
+    assert_int_equal(f->engine->n_stores, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
     const struct CMUnitTest tests[] = {
-        TEST(test_link__chain__computes_with_memories_apart), TEST(test_link__dependency_outlives_its_owner),
-        TEST(test_link__unfit__is_refused),                   TEST(test_link__more_than_eight_in_all__is_refused),
-        TEST(test_link__limits__count_dependencies),          TEST(test_link__dependency_traps_or_loops__is_stopped),
+        TEST(test_link__chain__computes_with_memories_apart),
+        TEST(test_link__dependency_outlives_its_owner),
+        TEST(test_link__unfit__is_refused),
+        TEST(test_link__more_than_eight_in_all__is_refused),
+        TEST(test_link__limits__count_dependencies),
+        TEST(test_link__dependency_traps_or_loops__is_stopped),
+        TEST(test_link__dependency_that_is_not_imported__gives_its_place_back),
     };
     return cmocka_run_group_tests_name("wasm_link", tests, fixture_setup, fixture_teardown);
 }
