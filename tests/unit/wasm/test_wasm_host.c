@@ -381,6 +381,23 @@ static void test_wasi__fd_write__goes_to_the_log(void **state)
     assert_int_equal(f->last_level, 2);
 }
 
+/* Pages of line ends, of which a log that holds less looks at none. */
+static void test_wasi__fd_write_of_more_than_the_log_holds__is_not_looked_at(void **state)
+{
+    fixture *f = *state;
+    const int32_t *out = run_i32(
+        f,
+        GUEST("i32",
+              "(drop (memory.grow (i32.const 2))) (memory.fill (i32.const 65536) (i32.const 10) (i32.const 65537))"
+              "(i32.store (i32.const 300) (i32.const 65536)) (i32.store (i32.const 304) (i32.const 65537))"
+              "(local.set $t (call $fd_write (i32.const 1) (i32.const 300) (i32.const 1) (i32.const 320)))"
+              "(i32.add (local.get $t) (i32.load (i32.const 320)))"),
+        1);
+    assert_int_equal(out[0], 65537);
+    assert_int_equal(f->n_logs, 1);
+    assert_string_equal(f->last_log, "log limit of 65536 bytes reached: the rest is dropped");
+}
+
 static void test_wasi__proc_exit__fails_the_run(void **state)
 {
     fixture *f = *state;
@@ -630,6 +647,7 @@ int main(void)
         TEST(test_log__error_of_any_bytes__is_told_as_text_on_one_line),
         TEST(test_log__error_in_a_start_function__is_told),
         TEST(test_wasi__fd_write__goes_to_the_log),
+        TEST(test_wasi__fd_write_of_more_than_the_log_holds__is_not_looked_at),
         TEST(test_wasi__proc_exit__fails_the_run),
         TEST(test_wasi__random_and_clock__are_constant_without_permission),
         TEST(test_wasi__clock__counts_its_reads_without_permission),
