@@ -127,7 +127,7 @@ static int32_t handle_of(qd_instance *i, int slot)
         return -1;
     uint32_t handle = host->n_handles++;
     host->handles[handle] = (qd_handle){.slot = slot};
-    if (i->is_at_row && i->program->module->reads_by_handle)
+    if (i->is_at_document && i->program->module->reads_by_handle)
         lay_handle(i, handle, qd_instance_row(i), i->run_end);
     return (int32_t)handle;
 }
@@ -145,7 +145,7 @@ static wasm_trap_t *field_handle(qd_instance *i, wasmtime_val_raw_t *v)
 /* The slot of a handle, when it is one and there is a document to read it from. */
 static bool find_slot(const qd_instance *i, int32_t handle, int *slot)
 {
-    if (!i->is_at_row || handle < 0 || (uint32_t)handle >= i->host->n_handles)
+    if (!i->is_at_document || handle < 0 || (uint32_t)handle >= i->host->n_handles)
         return false;
     *slot = i->host->handles[handle].slot;
     return true;

@@ -105,6 +105,7 @@ struct qd_instance {
     wasmtime_memory_t cols_memory; /* the same, when it is the columns module's */
     bool has_rows;                 /* a run is under way */
     bool is_at_row;                /* and the driver calls for a row: it is current */
+    bool is_at_document;           /* and that is a document's, whose fields may be read: not in the typed shape */
     uint32_t run_first, run_end;
     const char *calling; /* the export that is being called; NULL: none, or one without a name of its own */
 
@@ -141,10 +142,10 @@ static inline uint32_t qd_instance_row(const qd_instance *i)
     return row;
 }
 
-/* Is `context` the id of the row that the function is at? */
+/* Is `context` the id of the document that the function is at? */
 static inline bool qd_instance_is_current(const qd_instance *i, uint64_t context)
 {
-    return i->is_at_row && context == i->context_base + qd_instance_row(i);
+    return i->is_at_document && context == i->context_base + qd_instance_row(i);
 }
 
 /* Guest memory [at, at + n), or NULL when it is not all inside. Valid until the guest runs again. */

@@ -152,8 +152,9 @@ static qd_status run_driver(qd_instance *i, uint32_t first, uint32_t end, qd_err
     args[0].i32 = (int32_t)first;
     args[1].i32 = (int32_t)end;
     i->is_at_row = true;
+    i->is_at_document = i->program->shape != QD_SHAPE_TYPED; /* where rows without arguments are left out */
     qd_status rc = enter(i, &i->run, args, 2, i->program->export_name, err);
-    i->is_at_row = false;
+    i->is_at_row = i->is_at_document = false;
     return rc;
 }
 

@@ -231,6 +231,25 @@ static void test_handle__typed_shape__reads_nothing(void **state)
     assert_true(out[7] == 7.5);
 }
 
+/* Neither when it asks in the midst of a call: rows of the typed shape are not the block's where some are left out. */
+static void test_handle__typed_shape_asks_in_a_call__reads_nothing(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(fixture_load(f,
+                                  IMPORTS "(func (export \"f\") (param f64) (result f64) (local $h i32)"
+                                          " (local.set $h (call $handle (i32.const 8) (i32.const 5)))"
+                                          " (f64.add (local.get 0) (call $f64 (local.get $h)))))",
+                                  QD_SHAPE_TYPED, 1, NULL),
+                     QD_OK);
+    double *column = qd_instance_column(f->instance, 0);
+    for (int row = 0; row < 8; row++)
+        column[row] = row + 0.5;
+    assert_int_equal(fixture_run(f, 8), QD_OK);
+    const double *out = qd_instance_results(f->instance);
+    for (int row = 0; row < 8; row++)
+        assert_true(out[row] == row + 0.5);
+}
+
 static void test_handle__next_query__finds_nothing_of_this_one(void **state)
 {
     fixture *f = *state;
@@ -286,6 +305,7 @@ int main(void)
         TEST(test_handle__strings_and_values__are_asked_for),
         TEST(test_handle__without_permission__is_refused),
         TEST(test_handle__typed_shape__reads_nothing),
+        TEST(test_handle__typed_shape_asks_in_a_call__reads_nothing),
         TEST(test_handle__next_query__finds_nothing_of_this_one),
         TEST(test_columns__layout__has_room_for_the_largest_driver),
     };
