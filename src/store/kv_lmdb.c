@@ -8,22 +8,16 @@
 #include <stdlib.h>
 
 #include "store/lmdb_env.h"
+#include "store/watchers.h"
 
 #define MAX_KEY_BYTES  511 /* LMDB's limit */
 #define REVISION_BYTES 8
-
-typedef struct watcher {
-    struct watcher *next;
-    char *bucket;
-    qd_kv_watch_fn *fn;
-    void *arg;
-} watcher;
 
 typedef struct lmdb_kv {
     qd_kv base;
     qd_lmdb *l;
     pthread_mutex_t change_mutex;
-    watcher *watchers; /* newest first */
+    qd_kv_watchers watchers;
 } lmdb_kv;
 
 typedef struct full_key {
@@ -189,10 +183,8 @@ static int write_changes(void *arg, MDB_txn *txn)
 
 static void tell(const lmdb_kv *kv, const change *c)
 {
-    for (const watcher *w = kv->watchers; w && !c->is_kept; w = w->next) {
-        if (qd_str_is(bucket_of(c->key), w->bucket))
-            w->fn(w->arg, bucket_of(c->key), name_of(c->key), c->value, c->revision);
-    }
+    if (!c->is_kept)
+        qd_kv_watchers_tell(&kv->watchers, bucket_of(c->key), name_of(c->key), c->value, c->revision);
 }
 
 static qd_status make_changes(lmdb_kv *kv, change *items, size_t n, qd_error *err)
@@ -324,28 +316,16 @@ static qd_status kv_visit(qd_kv *base, qd_str bucket, qd_str prefix, qd_kv_visit
 static qd_status kv_watch(qd_kv *base, qd_str bucket, qd_kv_watch_fn *fn, void *arg, qd_error *err)
 {
     lmdb_kv *kv = self(base);
-    watcher *w = calloc(1, sizeof *w);
-    if (!w || !(w->bucket = qd_str_dup(bucket))) {
-        free(w);
-        return qd_fail_nomem(err);
-    }
-    w->fn = fn;
-    w->arg = arg;
     pthread_mutex_lock(&kv->change_mutex);
-    w->next = kv->watchers;
-    kv->watchers = w;
+    qd_status st = qd_kv_watchers_add(&kv->watchers, bucket, fn, arg, err);
     pthread_mutex_unlock(&kv->change_mutex);
-    return QD_OK;
+    return st;
 }
 
 static void kv_close(qd_kv *base)
 {
     lmdb_kv *kv = self(base);
-    for (watcher *w = kv->watchers, *next; w; w = next) {
-        next = w->next;
-        free(w->bucket);
-        free(w);
-    }
+    qd_kv_watchers_deinit(&kv->watchers);
     qd_lmdb_close(kv->l);
     pthread_mutex_destroy(&kv->change_mutex);
     free(kv);

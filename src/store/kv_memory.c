@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "store/kv.h"
+#include "store/watchers.h"
 
 typedef struct entry {
     uint64_t revision;
@@ -15,20 +15,13 @@ typedef struct entry {
     char bytes[];                    /* the key, then the value */
 } entry;
 
-typedef struct watcher {
-    struct watcher *next;
-    char *bucket;
-    qd_kv_watch_fn *fn;
-    void *arg;
-} watcher;
-
 typedef struct memory_kv {
     qd_kv base;
     pthread_mutex_t mutex;
     entry **entries;
     size_t n, capacity;
     uint64_t last_revision;
-    watcher *watchers; /* newest first */
+    qd_kv_watchers watchers;
 } memory_kv;
 
 static memory_kv *self(qd_kv *kv)
@@ -124,9 +117,7 @@ static bool reserve(memory_kv *kv)
 
 static void tell(const memory_kv *kv, const entry *e, qd_str value)
 {
-    for (const watcher *w = kv->watchers; w; w = w->next)
-        if (strcmp(w->bucket, e->bytes) == 0)
-            w->fn(w->arg, (qd_str){e->bytes, e->bucket_n}, name_of(e), value, kv->last_revision);
+    qd_kv_watchers_tell(&kv->watchers, (qd_str){e->bytes, e->bucket_n}, name_of(e), value, kv->last_revision);
 }
 
 /* Puts `e` (taken on success) in its place; *revision: what is there then. Called with the mutex. */
@@ -260,28 +251,16 @@ static qd_status kv_visit(qd_kv *base, qd_str bucket, qd_str prefix, qd_kv_visit
 static qd_status kv_watch(qd_kv *base, qd_str bucket, qd_kv_watch_fn *fn, void *arg, qd_error *err)
 {
     memory_kv *kv = self(base);
-    watcher *w = calloc(1, sizeof *w);
-    if (!w || !(w->bucket = qd_str_dup(bucket))) {
-        free(w);
-        return qd_fail_nomem(err);
-    }
-    w->fn = fn;
-    w->arg = arg;
     pthread_mutex_lock(&kv->mutex);
-    w->next = kv->watchers;
-    kv->watchers = w;
+    qd_status st = qd_kv_watchers_add(&kv->watchers, bucket, fn, arg, err);
     pthread_mutex_unlock(&kv->mutex);
-    return QD_OK;
+    return st;
 }
 
 static void kv_close(qd_kv *base)
 {
     memory_kv *kv = self(base);
-    for (watcher *w = kv->watchers, *next; w; w = next) {
-        next = w->next;
-        free(w->bucket);
-        free(w);
-    }
+    qd_kv_watchers_deinit(&kv->watchers);
     for (size_t i = 0; i < kv->n; i++)
         free(kv->entries[i]);
     free(kv->entries);
