@@ -135,9 +135,9 @@ static int32_t read_field(qd_instance *i, const wasmtime_val_raw_t *v, qd_value 
     return read_value(i, slot, out) ? QD_HOST_OK : QD_HOST_MISSING;
 }
 
-/* The fast way: the column of the field named (v[1], v[2]) when all is well and it has been fetched for this block, and
- * it is of the wanted type. NULL: go the slow way, which answers everything. */
-static inline const qd_field_column *fetched_column(qd_instance *i, const wasmtime_val_raw_t *v, qd_type type)
+/* The fast way: the column of the field named (v[1], v[2]) when all is well and it has been fetched for this block,.
+ * NULL: go the slow way, which answers everything. */
+static inline const qd_field_column *fetched_column(qd_instance *i, const wasmtime_val_raw_t *v)
 {
     uint32_t at = (uint32_t)v[1].i32, n = (uint32_t)v[2].i32;
     const qd_cached_name *cached = cache_place(i, at, n);
@@ -145,19 +145,20 @@ static inline const qd_field_column *fetched_column(qd_instance *i, const wasmti
         !is_same(cached->bytes, (const char *)i->memory_data + at, n) || cached->slot >= QD_FIELD_COLUMNS)
         return NULL;
     const qd_field_column *c = &i->host->columns[cached->slot];
-    return c->run == i->runs && c->type == type && qd_instance_is_current(i, (uint64_t)v[0].i64) ? c : NULL;
+    return c->run == i->runs && qd_instance_is_current(i, (uint64_t)v[0].i64) ? c : NULL;
 }
 
 /* The current row's value, of 8 bytes, to where v[3] says. */
-static inline int32_t copy_from_column(qd_instance *i, const qd_field_column *c, const wasmtime_val_raw_t *v)
+/* `value` is what lies in the column for the current row, as 8 bytes. */
+static inline int32_t answer_from_column(qd_instance *i, const qd_field_column *c, const wasmtime_val_raw_t *v,
+                                         const void *value)
 {
-    uint32_t row = qd_instance_row(i);
-    if (!c->is_all_valid && !c->valid[row])
+    if (!c->is_all_valid && !c->valid[qd_instance_row(i)])
         return QD_HOST_MISSING;
-    uint8_t *out = qd_instance_memory(i, (uint32_t)v[3].i32, sizeof(double));
+    uint8_t *out = qd_instance_memory(i, (uint32_t)v[3].i32, 8);
     if (!out)
         return QD_HOST_BAD_BUFFER;
-    memcpy(out, &c->values.f64[row], sizeof(double));
+    memcpy(out, value, 8);
     return QD_HOST_OK;
 }
 
@@ -193,10 +194,10 @@ static wasm_trap_t *get_field_i64_slowly(qd_instance *i, wasmtime_val_raw_t *v)
 
 static wasm_trap_t *get_field_i64(qd_instance *i, wasmtime_val_raw_t *v)
 {
-    const qd_field_column *c = fetched_column(i, v, QD_I64);
-    if (!c)
+    const qd_field_column *c = fetched_column(i, v);
+    if (!c || c->type != QD_I64)
         return get_field_i64_slowly(i, v);
-    v[0].i32 = copy_from_column(i, c, v);
+    v[0].i32 = answer_from_column(i, c, v, &c->values.i64[qd_instance_row(i)]);
     return NULL;
 }
 
@@ -214,10 +215,12 @@ static wasm_trap_t *get_field_f64_slowly(qd_instance *i, wasmtime_val_raw_t *v)
 
 static wasm_trap_t *get_field_f64(qd_instance *i, wasmtime_val_raw_t *v)
 {
-    const qd_field_column *c = fetched_column(i, v, QD_F64);
-    if (!c)
+    const qd_field_column *c = fetched_column(i, v);
+    if (!c || (c->type != QD_F64 && c->type != QD_I64))
         return get_field_f64_slowly(i, v);
-    v[0].i32 = copy_from_column(i, c, v);
+    uint32_t row = qd_instance_row(i);
+    double value = c->type == QD_F64 ? c->values.f64[row] : (double)c->values.i64[row];
+    v[0].i32 = answer_from_column(i, c, v, &value);
     return NULL;
 }
 
