@@ -135,7 +135,7 @@ static int32_t read_field(qd_instance *i, const wasmtime_val_raw_t *v, qd_value 
     return read_value(i, slot, out) ? QD_HOST_OK : QD_HOST_MISSING;
 }
 
-/* The fast way: the column of the field named (v[1], v[2]) when all is well and it has been fetched for this block,.
+/* The fast way: the column of the field named (v[1], v[2]) when all is well and it has been fetched for this block.
  * NULL: go the slow way, which answers everything. */
 static inline const qd_field_column *fetched_column(qd_instance *i, const wasmtime_val_raw_t *v)
 {
