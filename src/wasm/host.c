@@ -180,6 +180,32 @@ int32_t qd_host_write_string(qd_instance *i, uint32_t at, uint32_t length_at, qd
     return fits ? QD_HOST_OK : QD_HOST_BAD_BUFFER;
 }
 
+int32_t qd_host_write_f64(qd_instance *i, uint32_t at, qd_value value)
+{
+    double out;
+    return qd_value_to_f64(value, &out) ? qd_host_write(i, at, &out, sizeof out) : QD_HOST_WRONG_TYPE;
+}
+
+int32_t qd_host_write_i64(qd_instance *i, uint32_t at, qd_value value)
+{
+    int64_t out;
+    return qd_value_to_i64(value, &out) ? qd_host_write(i, at, &out, sizeof out) : QD_HOST_WRONG_TYPE;
+}
+
+int32_t qd_host_write_bool(qd_instance *i, uint32_t at, qd_value value)
+{
+    bool is_true;
+    if (!qd_value_to_bool(value, &is_true))
+        return QD_HOST_WRONG_TYPE;
+    int32_t out = is_true;
+    return qd_host_write(i, at, &out, sizeof out);
+}
+
+int32_t qd_host_write_text(qd_instance *i, uint32_t at, uint32_t length_at, qd_value value)
+{
+    return value.type == QD_STRING ? qd_host_write_string(i, at, length_at, value.as.s) : QD_HOST_WRONG_TYPE;
+}
+
 wasm_trap_t *qd_host_stop(qd_instance *i, const char *fmt, ...)
 {
     va_list args;

@@ -57,6 +57,11 @@ extern const qd_host_function qd_host_wasi[];    /* wasi.c */
 /* Shared by them. Writes a scalar or a string where the guest asked for it; gives the answer for v[0].i32. */
 int32_t qd_host_write(qd_instance *i, uint32_t at, const void *value, uint32_t n);
 int32_t qd_host_write_string(qd_instance *i, uint32_t at, uint32_t length_at, qd_str value);
+/* A value as what the guest asked for, or QD_HOST_WRONG_TYPE where it does not convert. */
+int32_t qd_host_write_f64(qd_instance *i, uint32_t at, qd_value value);
+int32_t qd_host_write_i64(qd_instance *i, uint32_t at, qd_value value);
+int32_t qd_host_write_bool(qd_instance *i, uint32_t at, qd_value value); /* an i32, 0 or 1 */
+int32_t qd_host_write_text(qd_instance *i, uint32_t at, uint32_t length_at, qd_value value);
 /* Lays down, for rows [first, end) of a block, what the guest reads through the columns module. */
 void qd_host_lay_columns(qd_instance *i, uint32_t first, uint32_t end);
 /* How many values the current row has for a field. */

@@ -184,10 +184,9 @@ static wasm_trap_t *get_field_i64_slowly(qd_instance *i, wasmtime_val_raw_t *v)
 {
     qd_value value;
     wasm_trap_t *trap;
-    int64_t out;
     int32_t rc = read_field(i, v, &value, &trap);
     if (rc == QD_HOST_OK)
-        rc = qd_value_to_i64(value, &out) ? qd_host_write(i, (uint32_t)v[3].i32, &out, sizeof out) : QD_HOST_WRONG_TYPE;
+        rc = qd_host_write_i64(i, (uint32_t)v[3].i32, value);
     v[0].i32 = rc;
     return trap;
 }
@@ -205,10 +204,9 @@ static wasm_trap_t *get_field_f64_slowly(qd_instance *i, wasmtime_val_raw_t *v)
 {
     qd_value value;
     wasm_trap_t *trap;
-    double out;
     int32_t rc = read_field(i, v, &value, &trap);
     if (rc == QD_HOST_OK)
-        rc = qd_value_to_f64(value, &out) ? qd_host_write(i, (uint32_t)v[3].i32, &out, sizeof out) : QD_HOST_WRONG_TYPE;
+        rc = qd_host_write_f64(i, (uint32_t)v[3].i32, value);
     v[0].i32 = rc;
     return trap;
 }
@@ -228,14 +226,9 @@ static wasm_trap_t *get_field_bool(qd_instance *i, wasmtime_val_raw_t *v)
 {
     qd_value value;
     wasm_trap_t *trap;
-    bool is_true;
     int32_t rc = read_field(i, v, &value, &trap);
-    if (rc == QD_HOST_OK && !qd_value_to_bool(value, &is_true))
-        rc = QD_HOST_WRONG_TYPE;
-    if (rc == QD_HOST_OK) {
-        int32_t out = is_true;
-        rc = qd_host_write(i, (uint32_t)v[3].i32, &out, sizeof out);
-    }
+    if (rc == QD_HOST_OK)
+        rc = qd_host_write_bool(i, (uint32_t)v[3].i32, value);
     v[0].i32 = rc;
     return trap;
 }
@@ -246,8 +239,7 @@ static wasm_trap_t *get_field_string(qd_instance *i, wasmtime_val_raw_t *v)
     wasm_trap_t *trap;
     int32_t rc = read_field(i, v, &value, &trap);
     if (rc == QD_HOST_OK)
-        rc = value.type == QD_STRING ? qd_host_write_string(i, (uint32_t)v[3].i32, (uint32_t)v[4].i32, value.as.s)
-                                     : QD_HOST_WRONG_TYPE;
+        rc = qd_host_write_text(i, (uint32_t)v[3].i32, (uint32_t)v[4].i32, value);
     v[0].i32 = rc;
     return trap;
 }

@@ -166,8 +166,7 @@ static wasm_trap_t *field_string(qd_instance *i, wasmtime_val_raw_t *v)
     qd_value value;
     int32_t rc = read_handle(i, v[0].i32, &value);
     if (rc == QD_HOST_OK)
-        rc = value.type == QD_STRING ? qd_host_write_string(i, (uint32_t)v[1].i32, (uint32_t)v[2].i32, value.as.s)
-                                     : QD_HOST_WRONG_TYPE;
+        rc = qd_host_write_text(i, (uint32_t)v[1].i32, (uint32_t)v[2].i32, value);
     v[0].i32 = rc;
     return NULL;
 }
@@ -208,10 +207,9 @@ static int32_t read_value_at(qd_instance *i, const wasmtime_val_raw_t *v, qd_val
 static wasm_trap_t *field_f64_at(qd_instance *i, wasmtime_val_raw_t *v)
 {
     qd_value value;
-    double out;
     int32_t rc = read_value_at(i, v, &value);
     if (rc == QD_HOST_OK)
-        rc = qd_value_to_f64(value, &out) ? qd_host_write(i, (uint32_t)v[2].i32, &out, sizeof out) : QD_HOST_WRONG_TYPE;
+        rc = qd_host_write_f64(i, (uint32_t)v[2].i32, value);
     v[0].i32 = rc;
     return NULL;
 }
@@ -219,12 +217,11 @@ static wasm_trap_t *field_f64_at(qd_instance *i, wasmtime_val_raw_t *v)
 static wasm_trap_t *field_i64_at(qd_instance *i, wasmtime_val_raw_t *v)
 {
     qd_value value;
-    int64_t out;
     int32_t rc = read_value_at(i, v, &value);
     if (rc == QD_HOST_OK && value.type == QD_BOOL)
         value = (qd_value){.type = QD_I64, .as.i = value.as.b};
     if (rc == QD_HOST_OK)
-        rc = qd_value_to_i64(value, &out) ? qd_host_write(i, (uint32_t)v[2].i32, &out, sizeof out) : QD_HOST_WRONG_TYPE;
+        rc = qd_host_write_i64(i, (uint32_t)v[2].i32, value);
     v[0].i32 = rc;
     return NULL;
 }
@@ -234,8 +231,7 @@ static wasm_trap_t *field_string_at(qd_instance *i, wasmtime_val_raw_t *v)
     qd_value value;
     int32_t rc = read_value_at(i, v, &value);
     if (rc == QD_HOST_OK)
-        rc = value.type == QD_STRING ? qd_host_write_string(i, (uint32_t)v[2].i32, (uint32_t)v[3].i32, value.as.s)
-                                     : QD_HOST_WRONG_TYPE;
+        rc = qd_host_write_text(i, (uint32_t)v[2].i32, (uint32_t)v[3].i32, value);
     v[0].i32 = rc;
     return NULL;
 }

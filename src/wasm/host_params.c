@@ -71,8 +71,7 @@ static wasm_trap_t *get_param_string(qd_instance *i, wasmtime_val_raw_t *v)
     qd_value value;
     int32_t rc = read_param(i, v, &value);
     if (rc == QD_HOST_OK)
-        rc = value.type == QD_STRING ? qd_host_write_string(i, (uint32_t)v[2].i32, (uint32_t)v[3].i32, value.as.s)
-                                     : QD_HOST_WRONG_TYPE;
+        rc = qd_host_write_text(i, (uint32_t)v[2].i32, (uint32_t)v[3].i32, value);
     v[0].i32 = rc;
     return NULL;
 }
@@ -80,10 +79,9 @@ static wasm_trap_t *get_param_string(qd_instance *i, wasmtime_val_raw_t *v)
 static wasm_trap_t *get_param_i64(qd_instance *i, wasmtime_val_raw_t *v)
 {
     qd_value value;
-    int64_t out;
     int32_t rc = read_param(i, v, &value);
     if (rc == QD_HOST_OK)
-        rc = qd_value_to_i64(value, &out) ? qd_host_write(i, (uint32_t)v[2].i32, &out, sizeof out) : QD_HOST_WRONG_TYPE;
+        rc = qd_host_write_i64(i, (uint32_t)v[2].i32, value);
     v[0].i32 = rc;
     return NULL;
 }
@@ -91,10 +89,9 @@ static wasm_trap_t *get_param_i64(qd_instance *i, wasmtime_val_raw_t *v)
 static wasm_trap_t *get_param_f64(qd_instance *i, wasmtime_val_raw_t *v)
 {
     qd_value value;
-    double out;
     int32_t rc = read_param(i, v, &value);
     if (rc == QD_HOST_OK)
-        rc = qd_value_to_f64(value, &out) ? qd_host_write(i, (uint32_t)v[2].i32, &out, sizeof out) : QD_HOST_WRONG_TYPE;
+        rc = qd_host_write_f64(i, (uint32_t)v[2].i32, value);
     v[0].i32 = rc;
     return NULL;
 }
@@ -102,14 +99,9 @@ static wasm_trap_t *get_param_f64(qd_instance *i, wasmtime_val_raw_t *v)
 static wasm_trap_t *get_param_bool(qd_instance *i, wasmtime_val_raw_t *v)
 {
     qd_value value;
-    bool is_true;
     int32_t rc = read_param(i, v, &value);
-    if (rc == QD_HOST_OK && !qd_value_to_bool(value, &is_true))
-        rc = QD_HOST_WRONG_TYPE;
-    if (rc == QD_HOST_OK) {
-        int32_t out = is_true;
-        rc = qd_host_write(i, (uint32_t)v[2].i32, &out, sizeof out);
-    }
+    if (rc == QD_HOST_OK)
+        rc = qd_host_write_bool(i, (uint32_t)v[2].i32, value);
     v[0].i32 = rc;
     return NULL;
 }
