@@ -90,6 +90,32 @@ bool print_raw(const qctl *q, const answer *a)
     return true;
 }
 
+qd_status print_message(const qctl *q, answer *a, json_t *json)
+{
+    if (!print_raw(q, a) && !q->is_quiet)
+        puts(json_text_at(json, "message"));
+    json_decref(json);
+    answer_deinit(a);
+    return QD_OK;
+}
+
+/* ---- parts of lists --------------------------------------------------------------------------------------------- */
+
+qd_status args_page(const args *a, int64_t last_page, list_page *out, qd_error *err)
+{
+    qd_status rc = args_i64(a, "page", 1, last_page, &out->page, err);
+    return rc ? rc : args_i64(a, "size", 1, 1000, &out->size, err);
+}
+
+void path_add_page(qd_buf *path, const list_page *p)
+{
+    char number[24];
+    snprintf(number, sizeof number, "%lld", (long long)p->page);
+    path_add_query(path, "page", number);
+    snprintf(number, sizeof number, "%lld", (long long)p->size);
+    path_add_query(path, "size", number);
+}
+
 qd_status call(qctl *q, const request *rq, answer *out, json_t **json, qd_error *err)
 {
     json_t *parsed = NULL;

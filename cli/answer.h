@@ -19,6 +19,15 @@ qd_status call_action(qctl *q, qd_buf *path, answer *out, json_t **json, qd_erro
 qd_status call_post(qctl *q, qd_buf *path, json_t *body, answer *out, json_t **json, qd_error *err);
 /* With --json: prints the answer as it came, and true. */
 bool print_raw(const qctl *q, const answer *a);
+/* The end of a command whose answer is a sentence: prints its `message` (or all of it, with --json) and frees both. */
+qd_status print_message(const qctl *q, answer *a, json_t *json);
+
+/* Which part of a list: --page and --size, as far as they are given; the others stay as they are. */
+typedef struct list_page {
+    int64_t page, size;
+} list_page;
+qd_status args_page(const args *a, int64_t last_page, list_page *out, qd_error *err);
+void path_add_page(qd_buf *path, const list_page *p);
 
 /* The status behind `error.code`, `error.type` and the HTTP status, from the one table. `name` may be NULL. */
 qd_status status_of(const char *name, long http_status);

@@ -59,20 +59,16 @@ static qd_status list(qctl *q, const args *a, qd_error *err)
     static const char *const filters[] = {"udf", "action", "actor", "since", "until"};
     answer reply;
     json_t *v = NULL;
-    int64_t page = 1, size = 20;
-    char number[24];
+    list_page part = {1, 20};
     qd_buf path;
-    qd_status rc = args_i64(a, "page", 1, INT32_MAX, &page, err);
-    if (rc || (rc = args_i64(a, "size", 1, 1000, &size, err)))
+    qd_status rc = args_page(a, INT32_MAX, &part, err);
+    if (rc)
         return rc;
     qd_buf_init(&path, 4096);
     qd_buf_add_z(&path, "/api/v1/audit");
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
         path_add_query(&path, filters[i], args_text(a, filters[i], NULL));
-    snprintf(number, sizeof number, "%lld", (long long)page);
-    path_add_query(&path, "page", number);
-    snprintf(number, sizeof number, "%lld", (long long)size);
-    path_add_query(&path, "size", number);
+    path_add_page(&path, &part);
     if ((rc = call_get(q, &path, &reply, &v, err)))
         return rc;
     if (!print_raw(q, &reply))

@@ -93,9 +93,5 @@ qd_status udf_delete(qctl *q, const args *a, qd_error *err)
     qd_buf_deinit(&path);
     if (rc)
         return rc;
-    if (!print_raw(q, &reply) && !q->is_quiet)
-        puts(json_text_at(v, "message"));
-    json_decref(v);
-    answer_deinit(&reply);
-    return QD_OK;
+    return print_message(q, &reply, v);
 }

@@ -49,21 +49,17 @@ qd_status udf_list(qctl *q, const args *a, qd_error *err)
     static const char *const filters[] = {"name", "tag", "category", "author", "language"};
     answer reply;
     json_t *v = NULL;
-    int64_t page = 1, size = 100;
-    char number[24];
+    list_page part = {1, 100};
     qd_buf path;
-    qd_status rc = args_i64(a, "page", 1, INT32_MAX, &page, err);
-    if (rc || (rc = args_i64(a, "size", 1, 1000, &size, err)))
+    qd_status rc = args_page(a, INT32_MAX, &part, err);
+    if (rc)
         return rc;
     qd_buf_init(&path, 4096);
     qd_buf_add_z(&path, "/api/v1/udfs");
     for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
         path_add_query(&path, filters[i], args_text(a, filters[i], NULL));
     path_add_query(&path, "q", a->n_words ? a->words[0] : NULL);
-    snprintf(number, sizeof number, "%lld", (long long)page);
-    path_add_query(&path, "page", number);
-    snprintf(number, sizeof number, "%lld", (long long)size);
-    path_add_query(&path, "size", number);
+    path_add_page(&path, &part);
     rc = call_get(q, &path, &reply, &v, err);
     if (rc)
         return rc;

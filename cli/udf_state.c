@@ -105,11 +105,7 @@ static qd_status reset_stats(qctl *q, const char *spec, qd_error *err)
     qd_status rc = call_action(q, &path, &reply, &v, err);
     if (rc)
         return rc;
-    if (!print_raw(q, &reply) && !q->is_quiet)
-        puts(json_text_at(v, "message"));
-    json_decref(v);
-    answer_deinit(&reply);
-    return QD_OK;
+    return print_message(q, &reply, v);
 }
 
 qd_status udf_stats(qctl *q, const args *a, qd_error *err)

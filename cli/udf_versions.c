@@ -84,17 +84,13 @@ qd_status udf_history(qctl *q, const args *a, qd_error *err)
     answer reply;
     json_t *v = NULL, *entry;
     qd_buf path;
-    char number[24];
     size_t i;
-    int64_t page = 1, size = 100;
-    qd_status rc = args_i64(a, "page", 1, 1000000, &page, err);
-    if (rc || (rc = args_i64(a, "size", 1, 1000, &size, err)))
+    list_page part = {1, 100};
+    qd_status rc = args_page(a, 1000000, &part, err);
+    if (rc)
         return rc;
     add_name(&path, a->words[0], "/history");
-    snprintf(number, sizeof number, "%lld", (long long)page);
-    path_add_query(&path, "page", number);
-    snprintf(number, sizeof number, "%lld", (long long)size);
-    path_add_query(&path, "size", number);
+    path_add_page(&path, &part);
     if ((rc = call_get(q, &path, &reply, &v, err)))
         return rc;
     if (!print_raw(q, &reply)) {
@@ -129,9 +125,5 @@ qd_status udf_reinstate(qctl *q, const args *a, qd_error *err)
     qd_status rc = call_action(q, &path, &reply, &v, err);
     if (rc)
         return rc;
-    if (!print_raw(q, &reply) && !q->is_quiet)
-        puts(json_text_at(v, "message"));
-    json_decref(v);
-    answer_deinit(&reply);
-    return QD_OK;
+    return print_message(q, &reply, v);
 }
