@@ -56,15 +56,9 @@ static unsigned processors(void)
 
 static qd_status open_database(qd_config *c, qd_database **out, qd_error *err)
 {
-    qd_database_parts parts = {QD_NODE_OPTIONS_INIT,
-                               QD_REGISTRY_OPTIONS_INIT,
-                               QD_WASM_ENGINE_OPTIONS_INIT,
-                               QD_STATS_KEEPER_OPTIONS_INIT,
-                               QD_QUARANTINE_OPTIONS_INIT,
-                               QD_AUDIT_OPTIONS_INIT,
-                               c->trust_policy,
-                               c->trust_keys,
-                               0};
+    qd_database_parts parts = QD_DATABASE_PARTS_INIT;
+    parts.trust_policy = c->trust_policy;
+    parts.trust_keys = c->trust_keys;
     parts.node.data_dir = c->data_dir;
     parts.node.writer_memory_bytes = (size_t)c->writer_memory_bytes;
     parts.node.refresh_interval_ms = c->refresh_interval_ms;

@@ -113,15 +113,8 @@ qd_status qd_database_open(const char *data_dir, const qd_database_options *opti
     qd_status st = check_options(o, err);
     if (st != QD_OK)
         return st;
-    qd_database_parts parts = {QD_NODE_OPTIONS_INIT,
-                               QD_REGISTRY_OPTIONS_INIT,
-                               QD_WASM_ENGINE_OPTIONS_INIT,
-                               QD_STATS_KEEPER_OPTIONS_INIT,
-                               QD_QUARANTINE_OPTIONS_INIT,
-                               QD_AUDIT_OPTIONS_INIT,
-                               "off",
-                               "",
-                               o->search_threads};
+    qd_database_parts parts = QD_DATABASE_PARTS_INIT;
+    parts.search_threads = o->search_threads;
     parts.node.data_dir = data_dir;
     parts.node.writer_memory_bytes = o->writer_memory_bytes;
     parts.node.refresh_interval_ms = o->refresh_interval_ms;

@@ -34,6 +34,11 @@ typedef struct qd_database_parts {
     const char *trust_policy, *trust_keys; /* see qd_trust_open */
     unsigned search_threads;               /* 0: no pool of the database's own */
 } qd_database_parts;
+/* clang-format off */
+#define QD_DATABASE_PARTS_INIT {QD_NODE_OPTIONS_INIT, QD_REGISTRY_OPTIONS_INIT, QD_WASM_ENGINE_OPTIONS_INIT, \
+                                QD_STATS_KEEPER_OPTIONS_INIT, QD_QUARANTINE_OPTIONS_INIT, QD_AUDIT_OPTIONS_INIT, \
+                                "off", "", 0}
+/* clang-format on */
 
 /* qd_database_open in full. Order: trusted keys, node (recovers the indices), engine (its cache
  * of native code lies in the data directory), audit log, statistics, quarantine, registry. The registry gets those of
