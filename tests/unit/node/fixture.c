@@ -23,13 +23,25 @@ void fixture_open(node_fixture *f)
     assert_status_ok(qd_node_open(&f->options, &f->node, &err), &err);
 }
 
-void fixture_init(node_fixture *f)
+static void set_up(node_fixture *f, const char *dir)
 {
-    *f = (node_fixture){.dir = "/tmp/qd-test-XXXXXX", .options = QD_NODE_OPTIONS_INIT};
+    *f = (node_fixture){.options = QD_NODE_OPTIONS_INIT};
     f->options.refresh_interval_ms = -1;
     f->options.writer_memory_bytes = 32u << 20;
+    snprintf(f->dir, sizeof f->dir, "%s", dir);
+}
+
+void fixture_init(node_fixture *f)
+{
+    set_up(f, "/tmp/qd-test-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     fixture_open(f);
+}
+
+void fixture_attach(node_fixture *f, const char *dir)
+{
+    set_up(f, dir);
+    fixture_reopen(f);
 }
 
 void fixture_close(node_fixture *f)

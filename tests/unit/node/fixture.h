@@ -20,6 +20,8 @@ typedef struct node_fixture {
 
 /* Opens a node that refreshes nothing by itself. */
 void fixture_init(node_fixture *f);
+/* The same over the directory of another, which has no node open; takes its index "test". */
+void fixture_attach(node_fixture *f, const char *dir);
 void fixture_deinit(node_fixture *f);
 void fixture_close(node_fixture *f);
 void fixture_open(node_fixture *f);

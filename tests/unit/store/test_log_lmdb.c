@@ -9,10 +9,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "../child.h"
 #include "base/clock.h"
 #include "store/log.h"
 #include "scratch_dir.h"
@@ -353,12 +353,13 @@ static void test_append__full_under_many_threads__every_waiter_returns(void **st
 
 /* ---- kill -9 ---- */
 
-/* The child: appends for ever and shows in shared memory what it was told is durable. */
-static void append_until_killed(_Atomic uint64_t *acked)
+/* Appends for ever and shows what it was told is durable. */
+static void child_appends(char **args)
 {
     qd_log *log = NULL;
     uint64_t first, last;
-    if (qd_log_lmdb_open(dir.path, 64 * MIB, &log, NULL) != QD_OK || qd_log_bounds(log, &first, &last, NULL) != QD_OK)
+    _Atomic uint64_t *acked = child_counter();
+    if (qd_log_lmdb_open(args[0], 64 * MIB, &log, NULL) != QD_OK || qd_log_bounds(log, &first, &last, NULL) != QD_OK)
         _exit(1);
     for (uint64_t seq = last == UINT64_MAX ? 1 : last + 1;; seq++) {
         char text[200];
@@ -383,34 +384,32 @@ static bool check_record(void *arg, uint64_t seq, qd_str data)
 static void test_append__kill_9__keeps_what_was_acked(void **state)
 {
     (void)state;
-    _Atomic uint64_t *acked = mmap(NULL, sizeof *acked, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_ptr_not_equal(acked, MAP_FAILED);
+    int fd;
+    _Atomic uint64_t *acked = child_counter_new(&fd);
     for (int round = 0; round < 5; round++) {
         uint64_t before = atomic_load(acked), expected = 1;
         int status = 0;
-        pid_t pid = fork();
-        if (pid == 0)
-            append_until_killed(acked);
-        int64_t give_up = qd_clock_mono_ns() + 60 * (int64_t)1000000000;
-        while (atomic_load(acked) < before + 20 + (uint64_t)round && qd_clock_mono_ns() < give_up)
+        pid_t pid = child_start(fd, (const char *[]){"append", dir.path, NULL});
+        while (atomic_load(acked) < before + 20 + (uint64_t)round) {
+            assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
             usleep(200);
+        }
         kill(pid, SIGKILL);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSIGNALED(status));
         qd_log *log = open_log(64 * MIB);
         assert_int_equal(qd_log_read_from(log, 0, check_record, &expected, NULL), QD_OK);
         assert_true(expected - 1 >= atomic_load(acked));
-        assert_true(atomic_load(acked) >= before + 20);
         qd_log_close(log);
     }
-    munmap((void *)acked, sizeof *acked);
+    child_counter_free(acked, fd);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    static const child_role ROLES[] = {{"append", child_appends}};
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_append__kill_9__keeps_what_was_acked), /* first: it forks, before any thread was made */
         TEST(test_append__then_read__gives_parts_in_a_row),
         TEST(test_append__gap_or_repeat__is_refused),
         TEST(test_open__again__continues),
@@ -420,6 +419,8 @@ int main(void)
         TEST(test_append__past_max_bytes__closes_to_appends_and_can_be_trimmed),
         TEST(test_append__from_many_threads__done_in_order),
         TEST(test_append__full_under_many_threads__every_waiter_returns),
+        TEST(test_append__kill_9__keeps_what_was_acked),
     };
+    child_main(argc, argv, ROLES, 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,8 +12,9 @@
 #include "store/scratch_dir.h"
 #include "udf/audit_impl.h"
 
-#define HASH  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+#define HASH     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define START_MS INT64_C(1790000000000) /* 2026-09-21T14:13:20Z */
+#define ZEROS    "0000000000000000000000000000000000000000000000000000000000000000"
 
 static scratch_dir dir;
 static _Atomic int64_t now_ms;
@@ -27,7 +28,7 @@ static inline int setup(void **state)
 {
     (void)state;
     scratch_dir_init(&dir);
-    now_ms = INT64_C(1790000000000); /* 2026-09-21T14:13:20Z */
+    now_ms = START_MS;
     return 0;
 }
 

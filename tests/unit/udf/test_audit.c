@@ -3,10 +3,10 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../child.h"
 #include "audit_fixture.h"
 
 /* ---- appending --------------------------------------------------------------------------------------------------- */
@@ -417,8 +417,11 @@ static void test_append__after_a_failure__opens_the_log_again(void **state)
 
 /* ---- kill -9 ----------------------------------------------------------------------------------------------------- */
 
-static void append_until_killed(_Atomic uint64_t *acked)
+static void child_appends(char **args)
 {
+    _Atomic uint64_t *acked = child_counter();
+    now_ms = START_MS;
+    snprintf(dir.path, sizeof dir.path, "%s", args[0]);
     qd_audit *a = open_audit(QD_AUDIT_MIN_BYTES);
     for (;;) {
         deny(a, "f", "no");
@@ -433,15 +436,11 @@ static void append_until_killed(_Atomic uint64_t *acked)
 static void test_append__kill_9__keeps_what_was_acked_in_one_chain(void **state)
 {
     (void)state;
-    _Atomic uint64_t *acked = mmap(NULL, sizeof *acked, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(acked != MAP_FAILED);
-    *acked = 0;
+    int fd;
+    _Atomic uint64_t *acked = child_counter_new(&fd);
     for (int round = 1; round <= 4; round++) {
         uint64_t before = *acked;
-        pid_t child = fork();
-        assert_true(child >= 0);
-        if (child == 0)
-            append_until_killed(acked);
+        pid_t child = child_start(fd, (const char *[]){"append", dir.path, NULL});
         while (*acked < before + 90) { /* the last rounds trim */
             assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
             usleep(200);
@@ -456,13 +455,13 @@ static void test_append__kill_9__keeps_what_was_acked_in_one_chain(void **state)
         *acked = r.last_seq;
         qd_audit_close(a);
     }
-    munmap(acked, sizeof *acked);
+    child_counter_free(acked, fd);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    static const child_role ROLES[] = {{"append", child_appends}};
     const struct CMUnitTest tests[] = {
-        TEST(test_append__kill_9__keeps_what_was_acked_in_one_chain), /* first: it forks, and no thread may be about */
         TEST(test_append__a_change__is_there_and_stays),
         TEST(test_append__digest__is_that_of_the_sorted_entry_behind_prev),
         TEST(test_append__texts_beyond_their_bounds__are_cut_at_a_character),
@@ -477,6 +476,8 @@ int main(void)
         TEST(test_append__without_a_log__does_nothing),
         TEST(test_outcome_of__statuses__by_what_they_mean),
         TEST(test_append__after_a_failure__opens_the_log_again),
+        TEST(test_append__kill_9__keeps_what_was_acked_in_one_chain),
     };
+    child_main(argc, argv, ROLES, 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
