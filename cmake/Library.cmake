@@ -6,7 +6,8 @@ set(exports ${CMAKE_SOURCE_DIR}/cmake/libquidditch.map)
 add_library(quidditch SHARED ${CMAKE_SOURCE_DIR}/src/node/database.c ${CMAKE_SOURCE_DIR}/src/node/database_calls.c)
 target_link_libraries(quidditch PRIVATE qd_flags qd_node qd_base
     -Wl,--version-script=${exports} -Wl,--undefined=qd_status_describe -Wl,--undefined=qd_version
-    -Wl,--undefined=qd_runtime_open -Wl,--undefined=qd_udf_call_open)
+    -Wl,--undefined=qd_runtime_open -Wl,--undefined=qd_udf_call_open
+    -Wl,--undefined=qd_udf_aggregation_open)
 target_include_directories(quidditch INTERFACE
     $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
 set_target_properties(quidditch PROPERTIES

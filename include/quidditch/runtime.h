@@ -6,7 +6,12 @@
  *   qd_runtime_open → qd_runtime_register → qd_udf_call_open → qd_udf_call_json | _fields | _columns →
  * qd_udf_call_close
  *
- * Threads: a runtime any; a call one at a time (open one per thread: they share the code). */
+ * Aggregates, which have one result of many documents, are fed instead:
+ *
+ *   qd_udf_aggregation_open → qd_udf_aggregation_json | _columns | _merge → qd_udf_aggregation_finish →
+ * qd_udf_aggregation_close
+ *
+ * Threads: a runtime any; a call and an aggregation one at a time (open one per thread: they share the code). */
 #ifndef QUIDDITCH_RUNTIME_H
 #define QUIDDITCH_RUNTIME_H
 
@@ -19,6 +24,7 @@ extern "C" {
 
 typedef struct qd_runtime qd_runtime;
 typedef struct qd_udf_call qd_udf_call;
+typedef struct qd_udf_aggregation qd_udf_aggregation;
 
 /* `size` lets the struct grow: start from QD_RUNTIME_OPTIONS_INIT. */
 typedef struct qd_runtime_options {
@@ -79,8 +85,9 @@ typedef struct qd_field_value {
     qd_data value;
 } qd_field_value;
 
-/* One field of many documents. `values`: bool (one byte each), int64_t, double or qd_text by `type`. `valid`: a byte
- * per row, 0 where it is missing; NULL: all are there. Both borrowed for the call. */
+/* One field of many documents; calls of one qd_udf_call may give it another type each time. `values`: bool (one byte
+ * each), int64_t, double or qd_text by `type`. `valid`: a byte per row, 0 where it is missing; NULL: all are there.
+ * Both borrowed for the call. */
 typedef struct qd_data_column {
     const char *name;
     qd_data_type type;
@@ -92,7 +99,7 @@ typedef struct qd_data_column {
 
 /* Prepares calls of `function`: "name" (the active version, as of now), "name@1.2.0", "name@^1". `parameters`: a JSON
  * object, or NULL. Filters, scores and transforms. *out: owned by caller (qd_udf_call_close). Errors: QD_EUDF_NOTFOUND,
- * QD_EUDF_PARAMS. */
+ * QD_EUDF_PARAMS, QD_EPARSE. */
 qd_status qd_udf_call_open(qd_runtime *rt, const char *function, const char *parameters, qd_udf_call **out,
                            qd_error *err);
 void qd_udf_call_close(qd_udf_call *c);
@@ -113,6 +120,42 @@ qd_status qd_udf_call_columns(qd_udf_call *c, const qd_data_column *columns, siz
 /* The same with results of any type; texts are views until the next call. */
 qd_status qd_udf_call_columns_any(qd_udf_call *c, const qd_data_column *columns, size_t n_columns, size_t n_rows,
                                   const float *scores, qd_data *results, qd_error *err);
+
+/* ---- aggregations ---- */
+
+/* Begins one, of a function of kind aggregate, without documents. `function` and `parameters` as in qd_udf_call_open;
+ * it keeps the version that it began with. *out: owned by caller (qd_udf_aggregation_close). Errors: QD_EUDF_NOTFOUND,
+ * QD_EUDF_PARAMS (also: no aggregate), QD_EPARSE. */
+qd_status qd_udf_aggregation_open(qd_runtime *rt, const char *function, const char *parameters,
+                                  qd_udf_aggregation **out, qd_error *err);
+void qd_udf_aggregation_close(qd_udf_aggregation *a);
+/* Time for each of the following calls; 0: none but what the function's manifest sets. */
+void qd_udf_aggregation_set_timeout(qd_udf_aggregation *a, int64_t timeout_ms);
+
+/* All below but qd_udf_aggregation_finish: when the function fails (QD_EUDF_FAILED, QD_EUDF_PARAMS of a document,
+ * QD_EUDF_TIMEOUT, QD_EUDF_MEMORY), its state is lost, and the aggregation may only be closed: each later call fails
+ * with QD_EUDF_FAILED. What is malformed (QD_EPARSE, QD_EINVAL) changes nothing. */
+
+/* Adds documents: a JSON object, or an array of objects, in its order. Errors name the document's place, from 0. */
+qd_status qd_udf_aggregation_json(qd_udf_aggregation *a, const char *documents, size_t n, qd_error *err);
+/* Adds `n_rows` documents, as columns. `scores` (what `_score` is; may be NULL: 1). Errors name the row. */
+qd_status qd_udf_aggregation_columns(qd_udf_aggregation *a, const qd_data_column *columns, size_t n_columns,
+                                     size_t n_rows, const float *scores, qd_error *err);
+
+/* The state so far as bytes, at most 1 MiB and what says whose it is; it stays as it is, and may go on. *out: free with
+ * qd_free; the bytes may be kept, and go to another thread, process or machine. */
+qd_status qd_udf_aggregation_serialize(qd_udf_aggregation *a, void **out, size_t *n, qd_error *err);
+/* Adds a state that the same version of the same function gave, with whatever parameters: those of parts that were
+ * aggregated elsewhere, or, into a new aggregation, one that was kept. Order counts where it counts for the function.
+ * Errors: QD_EINVAL (no such state, damaged, or another version's). */
+qd_status qd_udf_aggregation_merge(qd_udf_aggregation *a, const void *state, size_t n, qd_error *err);
+
+/* The result of all that was added; QD_DATA_MISSING where the function has none. More can be added after it, and
+ * another result asked for. A text is a view until the next call. Errors: QD_EUDF_…; a failure of the function's
+ * `finish` alone leaves the state as it was. */
+qd_status qd_udf_aggregation_finish(qd_udf_aggregation *a, qd_data *out, qd_error *err);
+/* The same as a JSON value: what a search has as the aggregation's "value". *out: free with qd_free. */
+qd_status qd_udf_aggregation_finish_json(qd_udf_aggregation *a, char **out, qd_error *err);
 
 #ifdef __cplusplus
 }

@@ -241,6 +241,11 @@ qd_status qd_aggregator_finish(qd_aggregator *a, qd_value *out, qd_error *err)
 
 /* ---- life ---- */
 
+void qd_aggregator_set_deadline(qd_aggregator *a, int64_t deadline_ns)
+{
+    qd_runner_set_deadline(a->runner, deadline_ns);
+}
+
 uint64_t qd_aggregator_host_calls(const qd_aggregator *a)
 {
     return qd_runner_host_calls(a->runner);

@@ -38,6 +38,8 @@ qd_status qd_aggregator_serialize(qd_aggregator *a, qd_buf *out, qd_error *err);
 qd_status qd_aggregator_merge(qd_aggregator *a, qd_str state, qd_error *err);
 /* The result: QD_NULL where the function has none. A string is a view until the next call. */
 qd_status qd_aggregator_finish(qd_aggregator *a, qd_value *out, qd_error *err);
+/* Another deadline than the control's, for the calls that follow. */
+void qd_aggregator_set_deadline(qd_aggregator *a, int64_t deadline_ns);
 uint64_t qd_aggregator_host_calls(const qd_aggregator *a);
 
 /* The exports of an aggregate beside its update, against what its manifest says. Errors: QD_EUDF_WASM naming export,

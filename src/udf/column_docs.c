@@ -26,12 +26,24 @@ static const qd_data_column *find_column(const qd_column_docs *d, const char *pa
     return NULL;
 }
 
-void qd_column_docs_set(qd_column_docs *d, const qd_data_column *columns, size_t n_columns)
+/* True: its type is what it was, if it had one. */
+static bool attach(qd_column_docs *d, int path)
 {
+    const qd_data_column *c = d->column_of[path] = find_column(d, d->paths[path]);
+    qd_data_type before = d->type_of[path];
+    if (c)
+        d->type_of[path] = c->type;
+    return !c || before == QD_DATA_MISSING || before == c->type;
+}
+
+bool qd_column_docs_set(qd_column_docs *d, const qd_data_column *columns, size_t n_columns)
+{
+    bool is_same = true;
     d->columns = columns;
     d->n_columns = n_columns;
     for (int i = 0; i < d->n_paths; i++)
-        d->column_of[i] = find_column(d, d->paths[i]);
+        is_same &= attach(d, i);
+    return is_same;
 }
 
 void qd_column_docs_move(qd_column_docs *d, size_t first, size_t n)
@@ -48,7 +60,8 @@ static int resolve(void *arg, qd_str path)
             return i;
     if (d->n_paths == QD_COLUMN_DOCS_MAX_PATHS || !(d->paths[d->n_paths] = qd_str_dup(path)))
         return -1;
-    d->column_of[d->n_paths] = find_column(d, d->paths[d->n_paths]);
+    d->type_of[d->n_paths] = QD_DATA_MISSING;
+    (void)attach(d, d->n_paths);
     return d->n_paths++;
 }
 
@@ -63,11 +76,22 @@ static void copy_valid(const qd_column_docs *d, const qd_data_column *c, uint8_t
     *all_valid = all;
 }
 
+/* A field that there is no column of: none of the rows has it. */
+static bool none_valid(const qd_column_docs *d, void *out, uint8_t *valid, bool *all_valid)
+{
+    memset(out, 0, d->n * sizeof(uint64_t));
+    memset(valid, 0, d->n);
+    *all_valid = false;
+    return true;
+}
+
 static bool block_f64(void *arg, int slot, double *out, uint8_t *valid, bool *all_valid)
 {
     const qd_column_docs *d = arg;
     const qd_data_column *c = d->column_of[slot];
-    if (!c || (c->type != QD_DATA_F64 && c->type != QD_DATA_I64))
+    if (!c)
+        return none_valid(d, out, valid, all_valid);
+    if (c->type != QD_DATA_F64 && c->type != QD_DATA_I64)
         return false;
     copy_valid(d, c, valid, all_valid);
     const double *f = (const double *)c->values + d->first;
@@ -84,7 +108,9 @@ static bool block_i64(void *arg, int slot, int64_t *out, uint8_t *valid, bool *a
 {
     const qd_column_docs *d = arg;
     const qd_data_column *c = d->column_of[slot];
-    if (!c || (c->type != QD_DATA_I64 && c->type != QD_DATA_BOOL))
+    if (!c)
+        return none_valid(d, out, valid, all_valid);
+    if (c->type != QD_DATA_I64 && c->type != QD_DATA_BOOL)
         return false;
     copy_valid(d, c, valid, all_valid);
     const int64_t *k = (const int64_t *)c->values + d->first;

@@ -19,7 +19,7 @@ typedef struct qd_json_docs {
     uint32_t first; /* that of the first one being this: 0 unless set after init */
     char *paths[QD_JSON_DOCS_MAX_PATHS];
     int n_paths;
-    char id_texts[QD_BLOCK_DOCS][8]; /* ids are views until the block ends */
+    char id_texts[QD_BLOCK_DOCS][12]; /* ids are views until the block ends */
 } qd_json_docs;
 
 void qd_json_docs_init(qd_json_docs *d, const json_t *const *docs, size_t n, qd_str id);

@@ -2,11 +2,9 @@
  *
  * Calls of the public runtime. A call keeps a binding and, from its first document on, a runner for columns; fields and
  * JSON documents are laid out as columns of one row, so that there is one way to run. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "udf/binding.h"
 #include "udf/column_docs.h"
 #include "udf/json_docs.h"
 #include "udf/runtime.h"
@@ -29,21 +27,9 @@ struct qd_udf_call {
 
 /* ---- opening ---- */
 
-static qd_status bind(qd_runtime *rt, const char *function, const json_t *parameters, qd_binding **out, qd_error *err)
-{
-    const qd_binding_spec spec = {.params = parameters};
-    qd_udf *u = NULL;
-    qd_status st = qd_registry_get_spec(rt->registry, qd_str_of(function), &u, err);
-    if (st == QD_OK)
-        st = qd_binding_new(u, &spec, out, err);
-    qd_udf_unref(u);
-    return st;
-}
-
 qd_status qd_udf_call_open(qd_runtime *rt, const char *function, const char *parameters, qd_udf_call **out,
                            qd_error *err)
 {
-    json_t *json = NULL;
     qd_udf_call *c = calloc(1, sizeof *c);
     if (!c)
         return qd_fail_nomem(err);
@@ -53,12 +39,9 @@ qd_status qd_udf_call_open(qd_runtime *rt, const char *function, const char *par
     c->column_source = qd_column_docs_source(&c->columns);
     qd_json_docs_init(&c->json, &c->document, 1, (qd_str){0});
     c->json_source = qd_json_docs_source(&c->json);
-    qd_status st = parameters ? qd_json_parse(qd_str_of(parameters), &json, err) : QD_OK;
-    if (st == QD_OK)
-        st = bind(rt, function, json, &c->binding, err);
+    qd_status st = qd_runtime_bind(rt, function, parameters, false, &c->binding, err);
     if (st == QD_OK)
         *out = QD_TAKE(c);
-    json_decref(json);
     qd_udf_call_close(c);
     return st;
 }
@@ -92,22 +75,6 @@ static qd_status need_runner(qd_udf_call *c, const qd_doc_source *docs, qd_runne
 
 /* ---- values ---- */
 
-static qd_data data_of(const qd_value *v, bool is_filter)
-{
-    switch (v->type) {
-    case QD_BOOL:
-        return (qd_data){QD_DATA_BOOL, {.b = v->as.b}};
-    case QD_I64:
-        return is_filter ? (qd_data){QD_DATA_BOOL, {.b = v->as.i != 0}} : (qd_data){QD_DATA_I64, {.i = v->as.i}};
-    case QD_F64:
-        return (qd_data){QD_DATA_F64, {.f = v->as.f}};
-    case QD_STRING:
-        return (qd_data){QD_DATA_TEXT, {.text = {v->as.s.p, v->as.s.n}}};
-    default:
-        return (qd_data){.type = QD_DATA_MISSING};
-    }
-}
-
 static bool is_filter(const qd_udf_call *c)
 {
     return qd_binding_udf(c->binding)->manifest->kind == QD_KIND_FILTER;
@@ -118,20 +85,20 @@ static qd_data result_of(const qd_udf_call *c, const qd_value *v)
 {
     if (is_filter(c) && v->type == QD_NULL)
         return (qd_data){QD_DATA_BOOL, {.b = false}};
-    return data_of(v, is_filter(c));
+    return is_filter(c) && v->type == QD_I64 ? (qd_data){QD_DATA_BOOL, {.b = v->as.i != 0}} : qd_data_of(v);
 }
 
 /* ---- running ---- */
 
-static qd_status check_columns(const qd_data_column *columns, size_t n_columns, qd_error *err)
+/* What a runner has learnt of the fields' types goes with it. */
+static qd_status set_columns(qd_udf_call *c, const qd_data_column *columns, size_t n_columns, qd_error *err)
 {
-    for (size_t i = 0; i < n_columns; i++) {
-        const qd_data_column *c = &columns[i];
-        if (!c->name || !c->values || c->type < QD_DATA_BOOL || c->type > QD_DATA_TEXT)
-            return qd_fail(err, QD_EINVAL, "column %zu ('%s'): expected a name, values and their type", i,
-                           c->name ? c->name : "");
+    qd_status st = qd_data_columns_check(columns, n_columns, err);
+    if (st == QD_OK && !qd_column_docs_set(&c->columns, columns, n_columns)) {
+        qd_runner_close(c->column_runner);
+        c->column_runner = NULL;
     }
-    return QD_OK;
+    return st;
 }
 
 /* Both kinds of results: `results` or `any` is set. */
@@ -158,24 +125,18 @@ static qd_status run_columns(qd_udf_call *c, size_t n_rows, const float *scores,
 qd_status qd_udf_call_columns(qd_udf_call *c, const qd_data_column *columns, size_t n_columns, size_t n_rows,
                               const float *scores, double *results, uint8_t *result_valid, qd_error *err)
 {
-    qd_status st = check_columns(columns, n_columns, err);
-    if (st != QD_OK)
-        return st;
-    qd_column_docs_set(&c->columns, columns, n_columns);
-    return run_columns(c, n_rows, scores, results, result_valid, NULL, err);
+    qd_status st = set_columns(c, columns, n_columns, err);
+    return st == QD_OK ? run_columns(c, n_rows, scores, results, result_valid, NULL, err) : st;
 }
 
 qd_status qd_udf_call_columns_any(qd_udf_call *c, const qd_data_column *columns, size_t n_columns, size_t n_rows,
                                   const float *scores, qd_data *results, qd_error *err)
 {
-    qd_status st = check_columns(columns, n_columns, err);
-    if (st == QD_OK && n_rows > QD_BLOCK_DOCS)
-        st =
-            qd_fail(err, QD_EINVAL, "%zu rows: at most %d in one call with results of any type", n_rows, QD_BLOCK_DOCS);
-    if (st != QD_OK)
-        return st;
-    qd_column_docs_set(&c->columns, columns, n_columns);
-    return run_columns(c, n_rows, scores, NULL, NULL, results, err);
+    if (n_rows > QD_BLOCK_DOCS)
+        return qd_fail(err, QD_EINVAL, "%zu rows: at most %d in one call with results of any type", n_rows,
+                       QD_BLOCK_DOCS);
+    qd_status st = set_columns(c, columns, n_columns, err);
+    return st == QD_OK ? run_columns(c, n_rows, scores, NULL, NULL, results, err) : st;
 }
 
 qd_status qd_udf_call_fields(qd_udf_call *c, const qd_field_value *fields, size_t n_fields, qd_data *out, qd_error *err)
@@ -185,17 +146,14 @@ qd_status qd_udf_call_fields(qd_udf_call *c, const qd_field_value *fields, size_
     qd_data_column *columns = calloc(n_fields + 1, sizeof *columns);
     if (!columns)
         return qd_fail_nomem(err);
-    static const uint8_t missing[1] = {0};
-    for (size_t i = 0; i < n_fields; i++) {
-        const qd_data *v = &fields[i].value;
-        bool is_missing = v->type == QD_DATA_MISSING;
-        columns[i] =
-            (qd_data_column){fields[i].name, is_missing ? QD_DATA_I64 : v->type, &v->as, is_missing ? missing : NULL};
-    }
-    st = qd_udf_call_columns_any(c, columns, n_fields, 1, NULL, &result, err);
+    size_t n = 0;
+    for (size_t i = 0; i < n_fields; i++)
+        if (fields[i].value.type != QD_DATA_MISSING)
+            columns[n++] = (qd_data_column){fields[i].name, fields[i].value.type, &fields[i].value.as, NULL};
+    st = qd_udf_call_columns_any(c, columns, n, 1, NULL, &result, err);
     if (st == QD_OK)
         *out = result;
-    qd_column_docs_set(&c->columns, NULL, 0);
+    (void)qd_column_docs_set(&c->columns, NULL, 0);
     free(columns);
     return st;
 }

@@ -157,6 +157,82 @@ static void test_call_columns_any__texts__come_back(void **state)
     qd_udf_call_close(c);
 }
 
+/* ---- a field's type may change from call to call ---- */
+
+#define ONE_PARAMETER(name, type, abi, rest)                                                                           \
+    "{\"name\": \"" name "\", \"version\": \"1.0.0\", \"function_name\": \"f\", \"kind\": \"transform\"," rest         \
+    " \"abi\": "                                                                                                       \
+    "\"" abi "\", \"parameters\": [" type "]}"
+#define FROM_A(type) "{\"name\": \"a\", \"type\": \"" type "\", \"from\": \"_source.a\"}"
+
+static qd_status call_with(qd_udf_call *c, qd_data value, qd_data *out, qd_error *err)
+{
+    const qd_field_value field[] = {{"a", value}};
+    return qd_udf_call_fields(c, field, 1, out, err);
+}
+
+static void test_call__type_changes_between_calls__each_is_taken_as_it_is(void **state)
+{
+    (void)state;
+    static const char as_i64[] = "(module (func (export \"f\") (param i64) (result i64) (local.get 0)))";
+    const int64_t large = (INT64_C(1) << 53) + 1; /* no double is equal to it */
+    const qd_data fraction = {QD_DATA_F64, {.f = 2.75}}, integer = {QD_DATA_I64, {.i = large}};
+    const qd_data truth = {QD_DATA_BOOL, {.b = true}}, none = {.type = QD_DATA_MISSING};
+    const qd_data text = {QD_DATA_TEXT, {.text = {"7", 1}}};
+    qd_error err = QD_ERROR_INIT;
+    qd_data out;
+    add(ONE_PARAMETER("whole", FROM_A("i64"), "typed", ""), as_i64);
+    qd_udf_call *c = open_call("whole", NULL);
+    for (int pass = 0; pass < 2; pass++) {
+        assert_int_equal(call_with(c, fraction, &out, &err), QD_OK);
+        assert_true(out.type == QD_DATA_I64 && out.as.i == 2);
+        assert_int_equal(call_with(c, integer, &out, &err), QD_OK);
+        assert_true(out.type == QD_DATA_I64 && out.as.i == large);
+        assert_int_equal(call_with(c, truth, &out, &err), QD_EUDF_PARAMS);
+        assert_string_equal(err.message,
+                            "function 'whole@1.0.0', document '0': parameter 'a': expected a 64-bit integer, "
+                            "got true");
+        assert_int_equal(call_with(c, none, &out, &err), QD_OK);
+        assert_int_equal(out.type, QD_DATA_MISSING);
+        assert_int_equal(call_with(c, text, &out, &err), QD_EUDF_PARAMS);
+    }
+    qd_udf_call_close(c);
+}
+
+static void test_call__type_changes_of_what_is_asked_for__no_old_type_is_read(void **state)
+{
+    (void)state;
+    static const char by_handle[] =
+        "(module (import \"env\" \"field_handle\" (func $handle (param i32 i32) (result i32)))"
+        " (import \"env\" \"field_i64\" (func $i64 (param i32) (result i64)))"
+        " (memory (export \"memory\") 1) (data (i32.const 0) \"a\")"
+        " (func (export \"f\") (param i64) (result i64) (call $i64 (call $handle (i32.const 0) (i32.const 1)))))";
+    static const char by_name[] =
+        "(module (import \"env\" \"get_field_i64\" (func $get (param i64 i32 i32 i32) (result i32)))"
+        " (memory (export \"memory\") 1) (data (i32.const 0) \"a\")"
+        " (func (export \"f\") (param i64) (result i64)"
+        "  (drop (call $get (local.get 0) (i32.const 0) (i32.const 1) (i32.const 8))) (i64.load (i32.const 8))))";
+    const int64_t large = (INT64_C(1) << 53) + 1;
+    const qd_data fraction = {QD_DATA_F64, {.f = 2.75}}, integer = {QD_DATA_I64, {.i = large}};
+    const qd_data none = {.type = QD_DATA_MISSING};
+    qd_error err = QD_ERROR_INIT;
+    qd_data out;
+    add(ONE_PARAMETER("handled", "", "handle", ""), by_handle);
+    add(ONE_PARAMETER("named", "", "row", ""), by_name);
+    for (int i = 0; i < 2; i++) {
+        qd_udf_call *c = open_call(i ? "named" : "handled", NULL);
+        assert_int_equal(call_with(c, fraction, &out, &err), QD_OK);
+        assert_true(out.type == QD_DATA_I64 && out.as.i == 2);
+        assert_int_equal(call_with(c, integer, &out, &err), QD_OK);
+        assert_true(out.type == QD_DATA_I64 && out.as.i == large);
+        if (i == 0) { /* a handle of a field that is not there reads as 0 */
+            assert_int_equal(call_with(c, none, &out, &err), QD_OK);
+            assert_true(out.type == QD_DATA_I64 && out.as.i == 0);
+        }
+        qd_udf_call_close(c);
+    }
+}
+
 static void test_call__fails_or_never_ends__says_so_and_goes_on(void **state)
 {
     (void)state;
@@ -229,9 +305,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_call__json_fields_and_columns__agree), TEST(test_call_columns__several_blocks__each_row_has_its_own),
-        TEST(test_call_columns_any__texts__come_back),   TEST(test_call__fails_or_never_ends__says_so_and_goes_on),
-        TEST(test_versions__an_open_call_keeps_its_own), TEST(test_open__a_directory__keeps_functions_and_statistics),
+        TEST(test_call__json_fields_and_columns__agree),
+        TEST(test_call_columns__several_blocks__each_row_has_its_own),
+        TEST(test_call_columns_any__texts__come_back),
+        TEST(test_call__fails_or_never_ends__says_so_and_goes_on),
+        TEST(test_call__type_changes_between_calls__each_is_taken_as_it_is),
+        TEST(test_call__type_changes_of_what_is_asked_for__no_old_type_is_read),
+        TEST(test_versions__an_open_call_keeps_its_own),
+        TEST(test_open__a_directory__keeps_functions_and_statistics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
