@@ -80,17 +80,24 @@ qd_status bench_docs_read(bench_docs *d, const char *path, qd_error *err)
     return rc;
 }
 
+/* Appends a case's document; true: it has a member. */
+static bool add_document(json_t *list, json_t *document)
+{
+    return json_is_object(document) && json_array_append(list, document) == 0 && json_object_size(document) > 0;
+}
+
 bool bench_docs_from_cases(bench_docs *d, const json_t *cases)
 {
-    size_t i;
-    json_t *c, *list = json_array();
+    size_t i, k;
+    json_t *c, *document, *list = json_array();
     bool has_members = false;
     json_array_foreach (cases, i, c) {
-        json_t *document = json_object_get(c, "document");
-        if (!json_is_object(document) || json_object_get(c, "error"))
+        if (json_object_get(c, "error"))
             continue;
-        has_members = has_members || json_object_size(document) > 0;
-        json_array_append(list, document);
+        has_members |= add_document(list, json_object_get(c, "document"));
+        json_array_foreach (json_object_get(c, "documents"), k, document) {
+            has_members |= add_document(list, document);
+        }
     }
     if (has_members)
         return take_list(d, list, "", NULL) == QD_OK;

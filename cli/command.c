@@ -53,6 +53,8 @@ static const option AUDIT_OPTIONS[] = {
 };
 static const option TEST_OPTIONS[] = {
     {"document", "JSON", "the document, or @FILE"},
+    {"documents", "JSON", "a list of documents, or @FILE: an aggregate has one result of them, others one for each"},
+    {"split", "N", "documents in so many parts, whose states are merged (aggregates)"},
     {"parameters", "JSON", "the call's parameters, or @FILE"},
     {"context", "JSON", "the request's context, or @FILE"},
     {"score", "NUMBER", "the score before"},

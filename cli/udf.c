@@ -65,8 +65,9 @@ qd_status udf_validate(qctl *q, const args *a, qd_error *err)
     if (rc)
         return rc;
     if (!print_raw(q, &reply) && !q->is_quiet) {
-        printf("valid: a %s of the %s shape, %lld pages of memory%s\n", json_text_at(v, "kind"), json_text_at(v, "abi"),
-               (long long)json_i64_at(v, "memory_pages"),
+        printf("valid: %s %s of the %s shape, %lld pages of memory%s\n",
+               strcmp(json_text_at(v, "kind"), "aggregate") == 0 ? "an" : "a", json_text_at(v, "kind"),
+               json_text_at(v, "abi"), (long long)json_i64_at(v, "memory_pages"),
                json_is_true(json_at(v, "bounded")) ? ", provably short" : "");
         print_names("imports", json_at(v, "imports"));
         print_names("exports", json_at(v, "exports"));

@@ -3,7 +3,7 @@
  * `udf test`: one call with a document from the command line, or all cases of a file
  *   {"cases": [{"name", "document" | "documents", "split"?, "parameters"?, "context"?, "score"?, "id"?,
  *               "result" | "error", "tolerance"?}]}
- * ("documents" and "split" are for aggregates)
+ * (of "documents" an aggregate has one result, and with "split" takes them in parts; others have a list of results)
  * against a registered function, or against a directory or module that is not registered: a dry run on the server, or
  * with --here in this process, where the module is compiled once for all cases. */
 #include <math.h>
@@ -16,6 +16,7 @@
 #include "text.h"
 
 #define DEFAULT_TOLERANCE 1e-9
+#define MAX_SPLIT         64
 
 typedef struct target {
     const char *path;      /* of the test call */
@@ -62,6 +63,22 @@ static qd_status post(qctl *q, const target *t, const json_t *from, answer *repl
     return rc;
 }
 
+/* Of one document, or of an aggregate; else the list of those of all documents. */
+static const json_t *result_of(const json_t *v)
+{
+    const json_t *one = json_at(v, "result");
+    return one ? one : json_at(v, "results");
+}
+
+/* Nothing is a result too, and is shown. */
+static void text_result(qd_buf *out, const json_t *v)
+{
+    if (json_is_null(v))
+        qd_buf_add_z(out, "null");
+    else
+        text_json(out, v);
+}
+
 static void print_call(const json_t *v)
 {
     char ms[TEXT_SIZE];
@@ -69,7 +86,7 @@ static void print_call(const json_t *v)
     json_t *line;
     qd_buf text;
     qd_buf_init(&text, 1 << 20);
-    text_json(&text, json_at(v, "result"));
+    text_result(&text, result_of(v));
     printf("result  %.*s\n", (int)text.n, text.n ? text.p : "");
     printf("took    %s, %lld host calls, %s\n", text_ms(json_f64_at(v, "execution_time_ms"), ms),
            (long long)json_i64_at(v, "host_calls"), json_text_at(v, "tier"));
@@ -80,7 +97,7 @@ static void print_call(const json_t *v)
 
 static qd_status one_call(qctl *q, const target *t, const args *a, qd_error *err)
 {
-    static const char *const json_options[] = {"document", "parameters", "context"};
+    static const char *const json_options[] = {"document", "documents", "parameters", "context"};
     answer reply;
     json_t *v = NULL, *from = json_object();
     int64_t ignored;
@@ -92,6 +109,7 @@ static qd_status one_call(qctl *q, const target *t, const args *a, qd_error *err
             rc = qd_fail_nomem(err);
     }
     double score;
+    int64_t split = 1;
     const char *score_text = args_text(a, "score", NULL), *id = args_text(a, "id", NULL);
     if (!rc && score_text && !qd_str_to_f64(qd_str_of(score_text), &score) &&
         !qd_str_to_i64(qd_str_of(score_text), &ignored))
@@ -100,6 +118,8 @@ static qd_status one_call(qctl *q, const target *t, const args *a, qd_error *err
         json_object_set_new(from, "score", json_real(strtod(score_text, NULL)));
     if (!rc && id)
         json_object_set_new(from, "id", json_string(id));
+    if (!rc && args_has(a, "split") && !(rc = args_i64(a, "split", 1, MAX_SPLIT, &split, err)))
+        json_object_set_new(from, "split", json_integer(split));
     if (!rc && !(rc = post(q, t, from, &reply, &v, err))) {
         if (!print_raw(q, &reply))
             print_call(v);
@@ -115,6 +135,13 @@ static bool is_same(const json_t *got, const json_t *expected, double tolerance)
     if (json_is_number(got) && json_is_number(expected)) {
         double a = json_number_value(got), b = json_number_value(expected);
         return fabs(a - b) <= tolerance * fmax(1, fabs(b));
+    }
+    if (json_is_array(got) && json_is_array(expected)) {
+        size_t n = json_array_size(expected);
+        bool is_ok = json_array_size(got) == n;
+        for (size_t i = 0; is_ok && i < n; i++)
+            is_ok = is_same(json_array_get(got, i), json_array_get(expected, i), tolerance);
+        return is_ok;
     }
     return json_equal(got, expected);
 }
@@ -135,13 +162,13 @@ static qd_status run_case(qctl *q, const target *t, const json_t *c, bool *passe
         qd_buf_addf(line, "%s: %s", qd_status_describe(rc)->api_code, err ? err->message : "");
         return QD_OK;
     }
-    text_json(line, json_at(v, "result"));
+    text_result(line, result_of(v));
     if (expected)
-        *passed = is_same(json_at(v, "result"), expected, tolerance ? json_number_value(tolerance) : DEFAULT_TOLERANCE);
+        *passed = is_same(result_of(v), expected, tolerance ? json_number_value(tolerance) : DEFAULT_TOLERANCE);
     if (!*passed) {
         qd_buf_add_z(line, ", expected ");
         qd_buf_add_z(line, *expected_error ? expected_error : "");
-        text_json(line, expected);
+        text_result(line, expected);
     }
     json_decref(v);
     answer_deinit(&reply);
@@ -239,8 +266,9 @@ qd_status udf_test(qctl *q, const args *a, qd_error *err)
     qd_buf_init(&path, 4096);
 
     /* A function's name has no slash, dot or dash; a directory of that name here does not hide a registered function
-     * unless it is written as a path. */
-    bool is_path = strpbrk(where, "/.-") && !strchr(where, '@') && stat(where, &st) == 0;
+     * unless it is written as a path, or an option makes no sense with anything else. */
+    bool is_there = stat(where, &st) == 0, is_written_so = strpbrk(where, "/.-") && !strchr(where, '@');
+    bool is_path = is_there && (is_written_so || option_of_modules(a)), is_hidden = is_there && !is_path;
     if (is_path) {
         if ((rc = registration_load(&r, where, a, err)))
             goto done;
@@ -251,8 +279,7 @@ qd_status udf_test(qctl *q, const args *a, qd_error *err)
         t.is_dry_run = !local.udf;
         qd_buf_add_z(&path, "/api/v1/udfs/_test");
     } else if ((unfit = option_of_modules(a))) {
-        rc = usage_error(err, "option --%s: '%s' is no directory and no module file (write ./%s for one here)", unfit,
-                         where, where);
+        rc = usage_error(err, "option --%s: '%s' is no directory and no module file here", unfit, where);
         goto done;
     } else {
         const char *at = strchr(where, '@');
@@ -272,10 +299,12 @@ qd_status udf_test(qctl *q, const args *a, qd_error *err)
         goto done;
     }
     t.path = path.p;
-    if (!cases && !args_has(a, "document") && is_path && S_ISDIR(st.st_mode))
+    bool has_documents = args_has(a, "document") || args_has(a, "documents");
+    if (!cases && !has_documents && is_path && S_ISDIR(st.st_mode))
         cases = found = default_cases(where);
-    if (!cases && !args_has(a, "document"))
-        rc = usage_error(err, "what to test '%s' with? Give --document JSON, or --cases FILE", where);
+    if (!cases && !has_documents)
+        rc = usage_error(err, "what to test '%s' with? Give --document JSON, --documents JSON, or --cases FILE%s%s",
+                         where, is_hidden ? "; for the directory here write ./" : "", is_hidden ? where : "");
     else
         rc = cases ? all_cases(q, &t, cases, err) : one_call(q, &t, a, err);
 done:

@@ -275,7 +275,7 @@ def test_build__nothing_to_build__says_so(offline, tmp_path):
 
 
 def test_here__registered_name__is_no_path(offline):
-    assert "'x' is no directory and no module file" in offline("udf", "test", "x", "--here", status=2).err
+    assert "'x' is no directory and no module file here" in offline("udf", "test", "x", "--here", status=2).err
     for option in ("--manifest", "--name", "--version", "--function"):
         refused = offline("udf", "test", "x", "--document", "{}", option, "y", status=2).err
         assert "option %s: 'x' is no directory and no module file" % option in refused
@@ -337,17 +337,90 @@ def test_bench__transform__counts_what_has_a_result(offline, tmp_path):
                                                              "20").out
 
 
-def test_bench__aggregate__is_refused(offline, tmp_path):
-    (tmp_path / "a.wat").write_text("""(module (memory (export "memory") 1)
-      (func (export "agg_init") (result i32) (i32.const 0)) (func (export "agg_update") (param i32 f64))
-      (func (export "agg_merge") (param i32 i32 i32))
-      (func (export "agg_serialize") (param i32) (result i64) (i64.const 0))
-      (func (export "agg_finish") (param i32) (result f64) (f64.const 0)))""")
-    (tmp_path / "m.json").write_text(json.dumps({
-        "name": "agg", "version": "1.0.0", "function_name": "agg", "kind": "aggregate", "abi": "typed",
+# The sum of what is there, in a state of 8 bytes; "keep" bytes more for each document.
+def write_sum(directory, keep=0):
+    (directory / "sum.wat").write_text("""(module (memory (export "memory") 3)
+      (global $n (mut i32) (i32.const 8))
+      (func (export "agg_init") (result i32) (i32.const 64))
+      (func (export "agg_update") (param $s i32) (param $x f64)
+        (global.set $n (i32.add (global.get $n) (i32.const %d)))
+        (f64.store (local.get $s) (f64.add (f64.load (local.get $s)) (local.get $x))))
+      (func (export "agg_merge") (param $s i32) (param $at i32) (param $n i32)
+        (f64.store (local.get $s) (f64.add (f64.load (local.get $s)) (f64.load (local.get $at)))))
+      (func (export "agg_serialize") (param $s i32) (result i64)
+        (i64.or (i64.shl (i64.extend_i32_u (local.get $s)) (i64.const 32)) (i64.extend_i32_u (global.get $n))))
+      (func (export "agg_finish") (param $s i32) (result f64) (f64.load (local.get $s))))""" % keep)
+    (directory / "sum.json").write_text(json.dumps({
+        "name": "sum", "version": "1.0.0", "function_name": "agg", "kind": "aggregate", "abi": "typed",
         "parameters": [{"name": "p", "type": "f64", "from": "_source.p"}]}))
-    err = offline("udf", "bench", "a.wat", "--manifest", "m.json", status=22).err
-    assert "agg@1.0.0 is an aggregate: filters, scores and transforms can be measured" in err
+    return ("sum.wat", "--manifest", "sum.json")
+
+
+def test_bench__aggregate__measures_documents_and_states(offline, tmp_path):
+    where = write_sum(tmp_path)
+    done = offline("udf", "bench", *where, "--ms", "50", "--json").json
+    assert (done["kind"], done["documents"], done["state_bytes"]) == ("aggregate", 4096, 8)
+    assert done["calls"] > 0 and done["calls"] % 2048 == 0 and done["host_calls_per_document"] == 0
+    assert 0 < done["p50_ns_per_document"] <= done["p99_ns_per_document"] and done["state_us"] > 0
+    out = offline("udf", "bench", *where, "--ms", "20").out
+    assert out.startswith("sum@1.0.0: an aggregate of the typed shape, optimized code")
+    assert re.search(r"a state +8 bytes; [0-9.]+ us p50 to serialize, merge and finish", out)
+
+
+def test_bench__state_that_grows__begins_again_with_each_segment(offline, tmp_path):
+    done = offline("udf", "bench", *write_sum(tmp_path, keep=1), "--ms", "50", "--json").json
+    assert 8 + 2048 <= done["state_bytes"] <= 8 + 64 * 2048  # of all documents it would be more than a state may have
+
+
+def test_bench__aggregate__takes_the_documents_of_cases(offline, tmp_path):
+    where = write_sum(tmp_path)
+    (tmp_path / "sum").mkdir()
+    (tmp_path / "sum.wat").rename(tmp_path / "sum" / "sum.wat")
+    (tmp_path / "sum.json").rename(tmp_path / "sum" / "manifest.json")
+    (tmp_path / "sum" / "cases.json").write_text(json.dumps({"cases": [
+        {"name": "three", "documents": [{"p": 1}, {"p": 2.5}, {}], "split": 2, "result": 3.5},
+        {"name": "one", "document": {"p": 4}, "result": 4},
+        {"name": "none", "documents": [], "result": 0}]}))
+    assert where[0] == "sum.wat"
+    done = offline("udf", "bench", "sum", "--ms", "20", "--json").json
+    assert (done["documents"], done["documents_from"]) == (4, "cases.json")
+    assert offline("udf", "test", "sum", "--here").out.endswith("3 of 3 cases passed\n")
+
+
+# ---- documents on the command line -----------------------------------------------------------------------------------
+
+
+def test_test__documents__one_result_of_an_aggregate_and_a_list_of_others(qctl, offline, tmp_path):
+    where = write_sum(tmp_path)
+    documents = ("--documents", '[{"p": 1}, {"p": 2}, {}]')
+    for call, place in ((offline, ["--here"]), (qctl, [])):
+        assert call("udf", "test", *where, *place, *documents).out.startswith("result  3\n")
+        assert call("udf", "test", *where, *place, *documents, "--split", "2").out.startswith("result  3\n")
+    offline("udf", "init", "x", "--lang", "wat")
+    offline("udf", "build", "x")
+    scores = ("--documents", '[{"popularity": 10}, {}]', "--score", "2")
+    assert offline("udf", "test", "x", "--here", *scores).out.startswith("result  [4.0,2.0]\n")
+    err = offline("udf", "test", "x", "--here", *scores, "--split", "2", status=32).err
+    assert "'split': only aggregates take documents in parts" in err
+    assert "from 1 to 64, got '65'" in offline("udf", "test", *where, *documents, "--split", "65", status=2).err
+
+
+def test_test__cases_with_several_documents__compare_lists(offline, tmp_path):
+    offline("udf", "init", "x", "--lang", "wat")
+    offline("udf", "build", "x")
+    (tmp_path / "x" / "cases.json").write_text(json.dumps({"cases": [
+        {"name": "list", "documents": [{"popularity": 10}, {}], "score": 2, "result": [4.00000000001, 2]},
+        {"name": "shorter", "documents": [{}], "score": 2, "result": [2, 2]}]}))
+    done = offline("udf", "test", "x", "--here", status=37)
+    assert "ok    list: [4.0,2.0]\n" in done.out
+    assert "FAIL  shorter: [2.0], expected [2,2]\n" in done.out
+
+
+def test_test__a_directory_of_that_name__is_said_where_nothing_tells_what_is_meant(offline, tmp_path):
+    offline("udf", "init", "x", "--lang", "wat")
+    offline("udf", "build", "x")
+    assert "for the directory here write ./x" in offline("udf", "test", "x", status=2).err
+    assert offline("udf", "test", "x", "--here").out.endswith("3 of 3 cases passed\n")
 
 
 # ---- the life of a version, said wrong -------------------------------------------------------------------------------
