@@ -11,8 +11,8 @@ struct qd_aggregator {
     const qd_binding *b;
     qd_runner *runner;
     char names[QD_AGGREGATE_EXPORTS][QD_EXPORT_NAME_SIZE];
-    /* Where documents may be skipped: the state as it was before the block at hand, from which the block begins again
-     * without the document that failed. */
+    /* Where documents may be skipped: the state as it was kept last, before the block at hand or within it, from which
+     * a fresh instance goes on without the document that failed. */
     qd_buf before;
     bool has_before;
     bool is_fresh; /* nothing was added yet: the state is what init gave */
@@ -115,49 +115,23 @@ static qd_status copy_state(const qd_aggregator *a, qd_instance *i, uint64_t whe
     return out->failed ? qd_fail_nomem(why) : QD_OK;
 }
 
-static qd_status serialize(qd_aggregator *a, qd_buf *out, qd_error *err)
+/* Appends the state that is in `i`. */
+static qd_status read_state(const qd_aggregator *a, qd_instance *i, int32_t state, qd_buf *out, qd_error *why)
 {
-    qd_instance *i;
-    int32_t state;
-    qd_error why = QD_ERROR_INIT;
     qd_wasm_value where = {.i64 = 0};
-    qd_status st = qd_runner_begin(a->runner, begin, a, &i, &state, err);
-    if (st != QD_OK)
-        return st;
     const qd_wasm_value arg = {.i32 = state};
-    st = call(a, i, QD_AGGREGATE_SERIALIZE, QD_AGGREGATE_TABLE[QD_AGGREGATE_SERIALIZE].signature, &arg, &where, &why);
-    if (st == QD_OK)
-        st = copy_state(a, i, (uint64_t)where.i64, out, &why);
-    return st == QD_OK ? QD_OK : fail(a, &why, err);
+    qd_status st =
+        call(a, i, QD_AGGREGATE_SERIALIZE, QD_AGGREGATE_TABLE[QD_AGGREGATE_SERIALIZE].signature, &arg, &where, why);
+    return st == QD_OK ? copy_state(a, i, (uint64_t)where.i64, out, why) : st;
 }
 
-qd_status qd_aggregator_serialize(qd_aggregator *a, qd_buf *out, qd_error *err)
+/* So that a fresh instance begins from here. */
+static qd_status keep(void *arg, qd_instance *i, int32_t state, qd_error *why)
 {
-    return serialize(a, out, err);
-}
-
-qd_status qd_aggregator_merge(qd_aggregator *a, qd_str state, qd_error *err)
-{
-    qd_instance *i;
-    int32_t at;
-    qd_error why = QD_ERROR_INIT;
-    qd_status st = qd_runner_begin(a->runner, begin, a, &i, &at, err);
-    if (st != QD_OK)
-        return st;
-    if (state.n > QD_MAX_STATE_BYTES)
-        return qd_fail(err, QD_EINTERNAL, "a state of %zu bytes; at most %u", state.n, QD_MAX_STATE_BYTES);
-    a->is_fresh = false;
-    return merge_into(a, i, at, state, &why) == QD_OK ? QD_OK : fail(a, &why, err);
-}
-
-/* ---- documents ---- */
-
-/* Before each block but the first; it could be the one of which a document fails. */
-static qd_status remember(qd_aggregator *a, qd_error *err)
-{
+    qd_aggregator *a = arg;
     qd_buf now;
     qd_buf_init(&now, QD_MAX_STATE_BYTES);
-    qd_status st = serialize(a, &now, err);
+    qd_status st = read_state(a, i, state, &now, why);
     if (st == QD_OK) {
         qd_buf_deinit(&a->before);
         a->before = now;
@@ -168,15 +142,50 @@ static qd_status remember(qd_aggregator *a, qd_error *err)
     return st;
 }
 
+static qd_status need_instance(qd_aggregator *a, qd_instance **i, int32_t *state, qd_error *err)
+{
+    const qd_runner_states states = {begin, keep, a};
+    return qd_runner_begin(a->runner, &states, i, state, err);
+}
+
+qd_status qd_aggregator_serialize(qd_aggregator *a, qd_buf *out, qd_error *err)
+{
+    qd_instance *i;
+    int32_t state;
+    qd_error why = QD_ERROR_INIT;
+    qd_status st = need_instance(a, &i, &state, err);
+    if (st != QD_OK)
+        return st;
+    return read_state(a, i, state, out, &why) == QD_OK ? QD_OK : fail(a, &why, err);
+}
+
+qd_status qd_aggregator_merge(qd_aggregator *a, qd_str state, qd_error *err)
+{
+    qd_instance *i;
+    int32_t at;
+    qd_error why = QD_ERROR_INIT;
+    qd_status st = need_instance(a, &i, &at, err);
+    if (st != QD_OK)
+        return st;
+    if (state.n > QD_MAX_STATE_BYTES)
+        return qd_fail(err, QD_EINTERNAL, "a state of %zu bytes; at most %u", state.n, QD_MAX_STATE_BYTES);
+    a->is_fresh = false;
+    return merge_into(a, i, at, state, &why) == QD_OK ? QD_OK : fail(a, &why, err);
+}
+
+/* ---- documents ---- */
+
 qd_status qd_aggregator_update(qd_aggregator *a, uint32_t n, const float *scores, qd_error *err)
 {
     qd_instance *i;
     int32_t state;
-    qd_status st = qd_runner_begin(a->runner, begin, a, &i, &state, err);
-    if (st == QD_OK && a->b->on_error != QD_ON_ERROR_FAIL && !a->is_fresh)
-        st = remember(a, err);
+    qd_error why = QD_ERROR_INIT;
+    qd_status st = need_instance(a, &i, &state, err);
     if (st != QD_OK)
         return st;
+    /* Before each block but the first; it could be the one of which a document fails. */
+    if (a->b->on_error != QD_ON_ERROR_FAIL && !a->is_fresh && keep(a, i, state, &why) != QD_OK)
+        return fail(a, &why, err);
     a->is_fresh = false;
     return qd_runner_update(a->runner, n, scores, err);
 }
@@ -225,7 +234,7 @@ qd_status qd_aggregator_finish(qd_aggregator *a, qd_value *out, qd_error *err)
     qd_wasm_signature s;
     qd_wasm_value number = {.i64 = 0};
     qd_error why = QD_ERROR_INIT;
-    qd_status st = qd_runner_begin(a->runner, begin, a, &i, &state, err);
+    qd_status st = need_instance(a, &i, &state, err);
     if (st != QD_OK)
         return st;
     qd_str name = qd_str_of(a->names[QD_AGGREGATE_FINISH]);

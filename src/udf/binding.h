@@ -67,11 +67,19 @@ void qd_runner_set_deadline(qd_runner *r, int64_t deadline_ns);
 uint64_t qd_runner_host_calls(const qd_runner *r);
 
 /* Aggregates. `begin` is called with each fresh instance, before documents: it makes a state there. When a row fails
- * that is forgiven, the instance goes with the state that it had, and the block begins again in a fresh one without the
- * row: `begin` must bring back what was there when the block began. */
+ * that is forgiven, the instance goes with the state that it had, and the rows since the last kept state run again in a
+ * fresh one: `begin` must bring back what was kept last, or what was there when the block began. */
 typedef qd_status qd_runner_begin_fn(void *arg, qd_instance *i, int32_t *state, qd_error *err);
+/* Keeps the state for the next `begin`. Called within blocks in which a row has failed, so that no row runs again for
+ * each that fails. */
+typedef qd_status qd_runner_keep_fn(void *arg, qd_instance *i, int32_t state, qd_error *err);
+typedef struct qd_runner_states {
+    qd_runner_begin_fn *begin;
+    qd_runner_keep_fn *keep;
+    void *arg;
+} qd_runner_states;
 /* The instance at work, made when there is none, with its state. Borrowed until the next call of the runner. */
-qd_status qd_runner_begin(qd_runner *r, qd_runner_begin_fn *begin, void *arg, qd_instance **out, int32_t *state,
+qd_status qd_runner_begin(qd_runner *r, const qd_runner_states *states, qd_instance **out, int32_t *state,
                           qd_error *err);
 /* Updates the state with rows [0, n). Errors as qd_runner_run. */
 qd_status qd_runner_update(qd_runner *r, uint32_t n, const float *scores, qd_error *err);

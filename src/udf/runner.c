@@ -94,7 +94,7 @@ static qd_status need_instance(qd_runner *r, qd_error *err)
             qd_instance_constant(r->instance, r->args[i].place, b->args[i].value.constant);
     if (r->kind != QD_KIND_AGGREGATE)
         return QD_OK;
-    if (r->begin && r->begin(r->begin_arg, r->instance, &r->state, &why) != QD_OK) {
+    if (r->states.begin && r->states.begin(r->states.arg, r->instance, &r->state, &why) != QD_OK) {
         drop_instance(r);
         return fail_instance(r, &why, err);
     }
@@ -151,7 +151,6 @@ static qd_status end_span(qd_runner *r, const outcome *o, uint32_t first, uint32
     *next = first;
     if (is_batch && end - first > 1 && forgives(r, &why) && r->n_retries++ < MAX_RETRIES) {
         *step = (end - first) / 2;
-        r->piece = r->kind == QD_KIND_AGGREGATE ? *step : r->piece; /* which begins the block again */
         return QD_OK;
     }
     name_batch(r, first, end, &why);
@@ -163,14 +162,46 @@ static qd_status end_span(qd_runner *r, const outcome *o, uint32_t first, uint32
     }
     *next = last;
     *step = FIRST_STEP_DOCS;
-    r->piece = QD_BLOCK_DOCS;
     return st;
 }
 
+/* ---- the state of an aggregate ----
+ *
+ * A failure takes the state with it: the rows since it was last kept run again. After the first failure of a block it
+ * is kept after each piece that succeeds, and pieces halve when one fails and double when one succeeds. A failure so
+ * wastes at most the piece, of which half was either succeeded with before or halved away, and the calls of a block
+ * are at worst some nine times its rows, whatever the function does; where it does the same each time, each row that
+ * succeeds is called at most twice, since the next piece ends before the row that failed. */
+
+static void shrink_piece(qd_runner *r, uint32_t first, uint32_t reached, uint32_t end)
+{
+    uint32_t half = (end - first) / 2, done = reached - first;
+    r->is_careful = true;
+    r->piece = done > 0 && done < half ? done : half > 0 ? half : 1;
+}
+
+/* Positions up to `end` are in the state. At the end of the block it is the caller's. */
+static qd_status keep_state(qd_runner *r, uint32_t first, uint32_t end, qd_error *err)
+{
+    qd_error why = QD_ERROR_INIT;
+    if (!r->is_careful)
+        return QD_OK;
+    if (2 * (end - first) > r->piece)
+        r->piece = 2 * (end - first) < QD_BLOCK_DOCS ? 2 * (end - first) : QD_BLOCK_DOCS;
+    if (end == r->n_positions)
+        return QD_OK;
+    qd_status st = r->states.keep(r->states.arg, r->instance, r->state, &why);
+    if (st != QD_OK)
+        return fail_instance(r, &why, err);
+    r->kept = end;
+    return QD_OK;
+}
+
 /* Positions [first, end), going on behind rows that fail when the binding allows it. An aggregate stops there: its
- * state is lost, and *has_lost_state. */
+ * state since position `kept` is lost, and *has_lost_state. */
 static qd_status run_span(qd_runner *r, uint32_t first, uint32_t end, bool *has_lost_state, qd_error *err)
 {
+    const bool is_aggregate = r->kind == QD_KIND_AGGREGATE;
     uint32_t step = end - first;
     while (first < end) {
         qd_status st = need_instance(r, err);
@@ -183,16 +214,20 @@ static qd_status run_span(qd_runner *r, uint32_t first, uint32_t end, bool *has_
         st = qd_runner_take(r, first, o.reached, err);
         r->n_called += o.reached - first;
         if (o.status == QD_OK) {
+            if (st == QD_OK && is_aggregate)
+                st = keep_state(r, first, stop, err);
             first = stop;
             step = step > QD_BLOCK_DOCS ? step : 2 * step;
         } else if (st == QD_OK) {
             r->n_called++;
+            if (is_aggregate)
+                shrink_piece(r, first, o.reached, stop);
             if (!qd_runner_stash(r))
                 st = qd_fail_nomem(err);
             else
                 st = end_span(r, &o, first, stop, &first, &step, err);
             drop_instance(r);
-            *has_lost_state = r->kind == QD_KIND_AGGREGATE;
+            *has_lost_state = is_aggregate;
         }
         if (st != QD_OK)
             drop_instance(r);
@@ -208,7 +243,7 @@ static qd_status run_positions(qd_runner *r, bool *has_lost_state, qd_error *err
 {
     qd_status st = QD_OK;
     *has_lost_state = false;
-    for (uint32_t p = 0, end; p < r->n_positions && st == QD_OK && !*has_lost_state; p = end + 1) {
+    for (uint32_t p = r->kept, end; p < r->n_positions && st == QD_OK && !*has_lost_state; p = end + 1) {
         for (end = p;
              end < r->n_positions && (!r->has_bad_rows || r->state_of[qd_runner_row_of(r, end)] == QD_ROW_RUN);)
             end = r->has_bad_rows ? end + 1 : r->n_positions;
@@ -240,7 +275,7 @@ static qd_status run_block(qd_runner *r, qd_error *err)
     qd_status st = lay_down(r, err);
     if (st != QD_OK)
         return st;
-    do /* an aggregate's block begins again without the row that failed: fewer rows each time */
+    do /* an aggregate goes on from the state that was kept last, without the row that failed or with a smaller piece */
         st = run_positions(r, &has_lost_state, err);
     while (st == QD_OK && has_lost_state);
     return st;
@@ -262,6 +297,8 @@ static qd_status run(qd_runner *r, uint32_t n, const float *scores, const qd_run
     r->is_compacted = r->is_stashed = r->has_bad_rows = r->has_failed_rows = false;
     r->n_called = r->n_retries = 0;
     r->piece = QD_BLOCK_DOCS;
+    r->kept = 0;
+    r->is_careful = false;
     memset(r->state_of, QD_ROW_RUN, n);
     qd_status st = run_block(r, err);
     if (st == QD_OK)
@@ -287,11 +324,10 @@ qd_status qd_runner_update(qd_runner *r, uint32_t n, const float *scores, qd_err
     return run(r, n, scores, &(qd_runner_out){.valid = r->value_valid}, err);
 }
 
-qd_status qd_runner_begin(qd_runner *r, qd_runner_begin_fn *begin, void *arg, qd_instance **out, int32_t *state,
+qd_status qd_runner_begin(qd_runner *r, const qd_runner_states *states, qd_instance **out, int32_t *state,
                           qd_error *err)
 {
-    r->begin = begin;
-    r->begin_arg = arg;
+    r->states = *states;
     qd_status st = need_instance(r, err);
     if (st != QD_OK)
         return st;

@@ -49,12 +49,11 @@ struct qd_runner {
     const qd_wasm_signature *signature;
     qd_udf_abi abi;
     qd_udf_kind kind;
-    qd_type result;                /* of the function */
-    qd_wasm_valtype result_number; /* as it lies in the result column; not of strings */
-    uint64_t varying;              /* a bit per place, for the instance */
-    bool has_texts;                /* some parameter is a string */
-    qd_runner_begin_fn *begin;     /* of an aggregate; gives: */
-    void *begin_arg;
+    qd_type result;                    /* of the function */
+    qd_wasm_valtype result_number;     /* as it lies in the result column; not of strings */
+    uint64_t varying;                  /* a bit per place, for the instance */
+    bool has_texts;                    /* some parameter is a string */
+    qd_runner_states states;           /* of an aggregate; they give: */
     int32_t state;                     /* in the instance at hand */
     qd_instance *instance;             /* NULL before the first block and after a failure */
     uint64_t host_calls, string_bytes; /* of instances that are gone */
@@ -75,7 +74,9 @@ struct qd_runner {
     const float *scores;
     qd_runner_out out;
     uint32_t n_called, n_retries;
-    uint32_t piece; /* no run is longer */
+    uint32_t piece;  /* no run is longer */
+    uint32_t kept;   /* an aggregate's positions before this one are in the state that was kept */
+    bool is_careful; /* an aggregate's document has failed in this block: what succeeds from now on is kept at once */
     qd_runner_count count;
     /* from here on not zeroed by qd_runner_open: large, and written before it is read */
     uint32_t rows[QD_BLOCK_DOCS];    /* of positions, when compacted */

@@ -16,7 +16,7 @@ static qd_status fail_no_room(const qd_instance *i, uint32_t bytes, const char *
     return qd_fail(err, QD_EUDF_MEMORY,
                    "%u KiB of its memory are needed for what it is given: %s; it has %llu KiB of %zu KiB allowed "
                    "(limits.memory_bytes)",
-                   (bytes + 1023) / 1024, why, (unsigned long long)i->memory_bytes / 1024,
+                   (bytes + 1023) / 1024, why, (unsigned long long)i->budget.used_bytes / 1024,
                    i->program->limits.memory_bytes / 1024);
 }
 

@@ -91,17 +91,27 @@ uint8_t *qd_instance_memory_slow(qd_instance *i, uint32_t at, uint32_t n)
     return (uint64_t)at + n <= i->memory_bytes ? i->memory_data + at : NULL;
 }
 
-static void set_limits(qd_instance *i, size_t memory_bytes)
+/* One budget for the function and its dependencies. */
+static qd_status set_budget(qd_instance *i, qd_error *err)
 {
-    const int64_t n_deps = (int64_t)i->program->module->links.n;
-    wasmtime_store_limiter(i->store, (int64_t)memory_bytes, i->program->limits.table_elements,
-                           QD_INSTANCES_PER_STORE + n_deps, -1, QD_MEMORIES_PER_STORE + n_deps);
+    const size_t n_deps = i->program->module->links.n;
+    qe_error seam = {0};
+    i->budget = (qe_store_budget){.memory_bytes = i->program->limits.memory_bytes,
+                                  .table_elements = i->program->limits.table_elements,
+                                  .instances = QD_INSTANCES_PER_STORE + n_deps,
+                                  .memories = QD_MEMORIES_PER_STORE + n_deps};
+    if (qe_store_set_budget(i->store, &i->budget, &seam) != QE_OK)
+        return qd_fail(err, QD_EINTERNAL, "cannot bound the memory of a store: %s", seam.message);
+    return QD_OK;
 }
 
 static qd_status make_store(qd_instance *i, qd_error *err)
 {
     i->store = wasmtime_store_new(i->native->backend->wasm, i, NULL);
     i->context = wasmtime_store_context(i->store);
+    qd_status rc = set_budget(i, err);
+    if (rc)
+        return rc;
     if (i->native->backend->has_epochs)
         wasmtime_store_epoch_deadline_callback(i->store, on_tick, i, NULL);
     i->memory_data = &no_memory;
@@ -130,9 +140,9 @@ static qd_status instantiate_ours(qd_instance *i, const qd_driver *d, const wasm
                                   wasmtime_instance_t *out, qd_error *err)
 {
     wasm_trap_t *trap = NULL;
-    set_limits(i, d->memory_bytes);
+    i->budget.is_off = true;
     wasmtime_error_t *error = wasmtime_instance_new(i->context, d->module, imports, n, out, &trap);
-    set_limits(i, i->program->limits.memory_bytes);
+    i->budget.is_off = false;
     return trap || error ? qd_trap_describe(i, trap, error, err) : QD_OK;
 }
 
@@ -187,7 +197,7 @@ static void look_at_memory(qd_instance *i)
     i->memory = export.of.memory;
     i->has_memory = true;
     i->memory_data = wasmtime_memory_data(i->context, &i->memory);
-    i->memory_bytes = i->memory_first_bytes = wasmtime_memory_data_size(i->context, &i->memory);
+    i->memory_bytes = wasmtime_memory_data_size(i->context, &i->memory);
 }
 
 static qd_status instantiate_guest(qd_instance *i, qd_error *err)
@@ -199,7 +209,6 @@ static qd_status instantiate_guest(qd_instance *i, qd_error *err)
     wasmtime_extern_t *imports = i->native->linked ? NULL : calloc(n + 1, sizeof *imports);
     if (!i->native->linked && !imports)
         return qd_fail_nomem(err);
-    set_limits(i, i->program->limits.memory_bytes);
     qd_status rc = i->columns ? instantiate_columns(i, &columns, err) : QD_OK;
     if (!rc && imports)
         rc = gather_imports(i, &columns, imports, err);

@@ -112,10 +112,10 @@ struct qd_instance {
     wasmtime_caller_t *caller; /* during a host call */
     wasmtime_memory_t memory;  /* the guest's export "memory", once looked up */
     bool has_memory;
-    uint8_t *memory_data;        /* never moves */
-    uint64_t memory_bytes;       /* at least so many lie there: it never shrinks */
-    uint64_t memory_first_bytes; /* after instantiation */
-    qd_area area, block;         /* for strings and states; the batch's columns */
+    uint8_t *memory_data;   /* never moves */
+    uint64_t memory_bytes;  /* at least so many lie there: it never shrinks */
+    qe_store_budget budget; /* of the store's memories and tables, but for our own modules' */
+    qd_area area, block;    /* for strings and states; the batch's columns */
 
     int32_t state; /* of an aggregate, in the batch shape */
     uint64_t runs, context_base;

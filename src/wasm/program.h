@@ -20,8 +20,8 @@
 typedef enum qd_wasm_shape { QD_SHAPE_ROW, QD_SHAPE_TYPED, QD_SHAPE_HANDLE, QD_SHAPE_BATCH } qd_wasm_shape;
 
 typedef struct qd_wasm_limits {
-    size_t memory_bytes;     /* linear memory; 16 MiB */
-    uint32_t table_elements; /* 10,000 */
+    size_t memory_bytes;     /* linear memory, the dependencies' included; 16 MiB */
+    uint32_t table_elements; /* of all tables, likewise; 10,000 */
     uint32_t call_ms;        /* running time of one document's call, in ticks of the 1 ms epoch clock; 100 */
     uint32_t log_bytes;      /* per run; 64 KiB */
 } qd_wasm_limits;

@@ -123,6 +123,7 @@ static void begin(qd_instance *i, bool is_call)
     i->was_call = is_call;
     i->stop = QD_STOP_NONE;
     i->result_bytes = 0;
+    i->budget.refused_bytes = i->budget.refused_elements = 0;
     if (i->host) {
         i->host->log_used = 0;
         i->host->has_log_note = false;

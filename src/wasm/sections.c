@@ -75,8 +75,8 @@ static void look_at_tables(reader r, qd_wasm_state *state)
     for (uint64_t i = 0; i < count && r.p < r.end; i++) {
         r.p++; /* element type: one byte in the features that we accept */
         uint64_t min = read_minimum(&r);
-        if (min > state->table_elements)
-            state->table_elements = min;
+        bool fits = min <= UINT64_MAX - state->table_elements;
+        state->table_elements = fits ? state->table_elements + min : UINT64_MAX;
     }
 }
 

@@ -10,7 +10,7 @@
 /* What an instance of the module holds between calls. Meaningful for valid modules only. */
 typedef struct qd_wasm_state {
     uint64_t memory_pages;   /* initial, 0 without a memory */
-    uint64_t table_elements; /* initial, of the largest table */
+    uint64_t table_elements; /* initial, of all tables */
     uint64_t code_bytes;
     bool has_memory;
     /* No memory, global or table of its own: a call leaves nothing behind. */

@@ -75,15 +75,12 @@ static void write_frames(const qd_instance *i, const wasm_frame_vec_t *frames, c
         snprintf(out + used, size - used, ", …");
 }
 
-/* Wasmtime does not tell us that a guest's memory.grow was refused. When a guest that has grown to half its limit or
- * more gives up, we take it for the reason; the message gives both. */
-static bool ran_out_of_memory(const qd_instance *i, wasmtime_trap_code_t code, uint64_t *bytes)
+/* A guest that was refused more and then gives up does so for that, most likely; the message gives both. */
+static bool ran_out(uint64_t refused, wasmtime_trap_code_t code)
 {
-    if (!i->has_memory)
-        return false;
-    *bytes = wasmtime_memory_data_size(i->context, &i->memory);
-    return (code == WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED || code == WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS) &&
-           *bytes > i->memory_first_bytes && *bytes >= i->program->limits.memory_bytes / 2;
+    return refused > 0 &&
+           (code == WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED || code == WASMTIME_TRAP_CODE_MEMORY_OUT_OF_BOUNDS ||
+            code == WASMTIME_TRAP_CODE_TABLE_OUT_OF_BOUNDS || code == WASMTIME_TRAP_CODE_INDIRECT_CALL_TO_NULL);
 }
 
 static qd_status describe_stop(const qd_instance *i, const char *frames, qd_error *err)
@@ -103,14 +100,21 @@ static qd_status describe_stop(const qd_instance *i, const char *frames, qd_erro
 
 static qd_status describe_trap(const qd_instance *i, wasmtime_trap_code_t code, const char *frames, qd_error *err)
 {
-    uint64_t bytes = 0;
+    const qe_store_budget *b = &i->budget;
+    const char *whose = i->program->module->links.n > 0 ? " by the function and its dependencies" : "";
     if (code == WASMTIME_TRAP_CODE_STACK_OVERFLOW)
         return qd_fail(err, QD_EUDF_MEMORY, "trap: call stack of %zu KiB exhausted%s",
                        i->engine->options.max_stack_bytes / 1024, frames);
-    if (ran_out_of_memory(i, code, &bytes))
-        return qd_fail(err, QD_EUDF_MEMORY, "trap: %s with %llu KiB of linear memory in use, of %zu KiB allowed%s",
-                       reason_of(code), (unsigned long long)bytes / 1024, i->program->limits.memory_bytes / 1024,
-                       frames);
+    if (ran_out(b->refused_bytes, code))
+        return qd_fail(err, QD_EUDF_MEMORY,
+                       "trap: %s with %llu KiB of linear memory in use%s, of %llu KiB allowed (limits.memory_bytes)%s",
+                       reason_of(code), (unsigned long long)b->used_bytes / 1024, whose,
+                       (unsigned long long)b->memory_bytes / 1024, frames);
+    if (ran_out(b->refused_elements, code))
+        return qd_fail(err, QD_EUDF_MEMORY,
+                       "trap: %s with %llu table elements in use%s, of %llu allowed (limits.table_elements)%s",
+                       reason_of(code), (unsigned long long)b->used_elements, whose,
+                       (unsigned long long)b->table_elements, frames);
     return qd_fail(err, QD_EUDF_FAILED, "trap: %s%s", reason_of(code), frames);
 }
 

@@ -345,6 +345,19 @@ int qe_wasm_compile(const struct wasm_engine_t *engine, const uint8_t *bytes, si
 const uint8_t *qe_code_bytes(const qe_code *code, size_t *len); /* view until it is freed */
 void qe_code_free(qe_code *code);
 
+/* What the memories and the tables of a store may have together, over all modules in it; Wasmtime's C API bounds each
+ * of them alone. Read and written whenever something in the store grows, so by the thread that uses the store. */
+typedef struct qe_store_budget {
+    uint64_t memory_bytes, table_elements;    /* the most */
+    size_t instances, memories;               /* of these, too; read once, when it is set */
+    bool is_off;                              /* what grows now is not counted and not refused */
+    uint64_t used_bytes, used_elements;       /* so far; memories and tables never shrink */
+    uint64_t refused_bytes, refused_elements; /* by which the last one could not grow for want of budget; 0: none */
+} qe_store_budget;
+struct wasmtime_store;
+/* `budget`: kept until the store is deleted. Errors: QE_EPANIC. */
+int qe_store_set_budget(struct wasmtime_store *store, qe_store_budget *budget, qe_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -12,6 +12,7 @@ pub use wasmtime_c_api::*;
 mod analysis;
 mod blocks;
 mod bm25;
+mod budget;
 mod column;
 mod compile;
 mod decoded;

@@ -155,7 +155,7 @@ typedef struct use {
     qd_udf *udf;
     qd_binding *binding;
     json_t *json;
-    const json_t *docs[8];
+    const json_t *docs[QD_BLOCK_DOCS];
     qd_json_docs source_docs;
     qd_doc_source source;
     qd_aggregator *a;
@@ -202,6 +202,115 @@ static void test_aggregate__skipped_documents__leave_the_state_as_if_they_were_n
         assert_true(v.as.f == 3);
         end(&x);
     }
+}
+
+#define SERIALIZE_COUNTED                                                                                              \
+    "(func (export \"agg_serialize\") (param i32) (result i64) (call $missing) (i64.const 0x4000000010))"
+
+static uint64_t instances_made(void)
+{
+    qd_wasm_counters c;
+    qd_wasm_engine_read_counters(engine, &c);
+    return c.instances_made;
+}
+
+/* Where `fails` says so a document fails. Calls are counted by their host calls: each update makes one, and each
+ * reading of the state when those are counted. */
+static uint64_t count_calls(bool (*fails)(int i), bool counts_states, uint64_t *restarts, int *n_failing)
+{
+    static char documents[64 << 10];
+    static const float scores[QD_BLOCK_DOCS] = {0};
+    use x;
+    qd_value v;
+    size_t used = 0;
+    uint64_t before = instances_made();
+    *n_failing = 0;
+    for (int i = 0; i < QD_BLOCK_DOCS; i++) {
+        *n_failing += fails(i);
+        used += (size_t)snprintf(documents + used, sizeof documents - used, "%s{\"price\":%d}", i ? "," : "[",
+                                 fails(i) ? 666 : 7);
+    }
+    snprintf(documents + used, sizeof documents - used, "]");
+    begin(&x, MANIFEST(",\"abi\":\"row\""),
+          counts_states ? HEAD INIT UPDATE_ROW SERIALIZE_COUNTED MERGE FINISH ")" : MEAN(UPDATE_ROW), documents,
+          QD_ON_ERROR_SKIP);
+    assert_status_ok(qd_aggregator_update(x.a, QD_BLOCK_DOCS, scores, &x.err), &x.err);
+    uint64_t calls = qd_aggregator_host_calls(x.a);
+    assert_status_ok(qd_aggregator_finish(x.a, &v, &x.err), &x.err);
+    assert_int_equal(v.type, *n_failing < QD_BLOCK_DOCS ? QD_F64 : QD_NULL);
+    assert_true(*n_failing == QD_BLOCK_DOCS || v.as.f == 7);
+    end(&x);
+    *restarts = instances_made() - before - 1;
+    return calls;
+}
+
+static bool fails_always(int i)
+{
+    return i >= 0;
+}
+
+static bool fails_every_second(int i)
+{
+    return i % 2 == 1;
+}
+
+static bool fails_rarely(int i)
+{
+    return i % 100 == 99;
+}
+
+static bool fails_last(int i)
+{
+    return i == QD_BLOCK_DOCS - 1;
+}
+
+static bool fails_in_one_half(int i)
+{
+    return i >= QD_BLOCK_DOCS / 2;
+}
+
+/* Linear in the documents of the block: those that succeed are called twice at most, those that fail once, and there is
+ * a fresh instance for each that fails. */
+static void test_aggregate__skipped_documents__cost_a_call_and_an_instance_each(void **state)
+{
+    (void)state;
+    bool (*const CASES[])(int) = {fails_always, fails_every_second, fails_rarely, fails_last, fails_in_one_half};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        uint64_t restarts, again;
+        int n_failing, n = QD_BLOCK_DOCS;
+        uint64_t calls = count_calls(CASES[i], false, &restarts, &n_failing);
+        assert_int_equal(restarts, n_failing);
+        assert_in_range(calls, n, 2 * (n - n_failing) + n_failing);
+        /* The state is read once for each piece that succeeds between failures. */
+        uint64_t states = count_calls(CASES[i], true, &again, &n_failing) - calls;
+        assert_int_equal(again, restarts);
+        assert_in_range(states, 0, 3 * n_failing < n - n_failing ? 3 * n_failing : n - n_failing);
+    }
+}
+
+/* A function that does not do the same for the same document. */
+static void test_aggregate__failures_that_move__stay_linear(void **state)
+{
+    (void)state;
+    static char documents[64 << 10];
+    static const float scores[QD_BLOCK_DOCS] = {0};
+    use x;
+    size_t used = 0;
+    for (int i = 0; i < QD_BLOCK_DOCS; i++)
+        used += (size_t)snprintf(documents + used, sizeof documents - used, "%s{\"price\":7}", i ? "," : "[");
+    snprintf(documents + used, sizeof documents - used, "]");
+    /* One call in 64 fails; a host call each. */
+    begin(&x, MANIFEST(",\"abi\":\"row\",\"permissions\":[\"read_document\",\"random\"]"),
+          "(module (import \"wasi_snapshot_preview1\" \"random_get\" (func $random (param i32 i32) (result i32)))"
+          " (memory (export \"memory\") 1)" INIT " (func (export \"agg_update\") (param i32 i64)"
+          " (drop (call $random (i32.const 0) (i32.const 1)))"
+          " (if (i32.eqz (i32.and (i32.load8_u (i32.const 0)) (i32.const 63))) (then unreachable)))" SERIALIZE
+          " (func (export \"agg_merge\") (param i32 i32 i32))"
+          " (func (export \"agg_finish\") (param i32) (result f64) (f64.const 1)))",
+          documents, QD_ON_ERROR_SKIP);
+    assert_status_ok(qd_aggregator_update(x.a, QD_BLOCK_DOCS, scores, &x.err), &x.err);
+    assert_in_range(qd_aggregator_host_calls(x.a), QD_BLOCK_DOCS, 9 * QD_BLOCK_DOCS);
+    end(&x);
 }
 
 static void test_serialize__leaves_the_state__and_gives_its_bytes(void **state)
@@ -458,6 +567,8 @@ int main(void)
         cmocka_unit_test(test_aggregate__trap_in_update__names_the_document),
         cmocka_unit_test(test_split__must_be_a_number_of_parts_of_an_aggregate),
         cmocka_unit_test(test_aggregate__skipped_documents__leave_the_state_as_if_they_were_not_there),
+        cmocka_unit_test(test_aggregate__skipped_documents__cost_a_call_and_an_instance_each),
+        cmocka_unit_test(test_aggregate__failures_that_move__stay_linear),
         cmocka_unit_test(test_serialize__leaves_the_state__and_gives_its_bytes),
         cmocka_unit_test(test_finish__results__are_as_declared),
         cmocka_unit_test(test_parameters__beside_documents__are_constants_alone),

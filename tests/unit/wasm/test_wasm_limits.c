@@ -110,8 +110,8 @@ static void test_memory_bomb__grow_is_refused_and_the_trap_names_memory(void **s
                      QD_SHAPE_TYPED, 0, NULL),
         QD_OK);
     assert_int_equal(fixture_run(f, 1), QD_EUDF_MEMORY);
-    assert_message_has(
-        f, "trap: unreachable executed with 16384 KiB of linear memory in use, of 16384 KiB allowed at f (func 0");
+    assert_message_has(f, "trap: unreachable executed with 16384 KiB of linear memory in use, of 16384 KiB allowed "
+                          "(limits.memory_bytes) at f (func 0");
 }
 
 static void test_memory_at_start__over_the_limit__is_refused(void **state)
@@ -149,6 +149,49 @@ static void test_table_bomb__grow_is_refused(void **state)
                      QD_OK);
     assert_int_equal(fixture_run(f, 1), QD_OK);
     assert_int_equal(*(const int32_t *)qd_instance_results(f->instance), -1);
+}
+
+static void test_tables_at_start__together_over_the_limit__are_refused(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(fixture_load(f,
+                                  "(module (table 6000 funcref) (table 4001 funcref)"
+                                  " (func (export \"f\") (param i64) (result i32) (i32.const 1)))",
+                                  QD_SHAPE_ROW, 0, NULL),
+                     QD_EUDF_MEMORY);
+    assert_string_equal(f->err.message,
+                        "function 'test@1.0.0': starts with a table of 10001 elements; the limit is 10000");
+}
+
+static void test_tables__grow_from_one_budget_and_the_trap_names_them(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(fixture_load(f,
+                                  "(module (table $t 1 funcref) (table $u 1 funcref)"
+                                  " (func (export \"f\") (param i32) (result i32)"
+                                  " (drop (table.grow $t (ref.null func) (i32.const 6000)))"
+                                  " (if (i32.eq (table.grow $u (ref.null func) (i32.const 6000)) (i32.const -1))"
+                                  "  (then unreachable)) (i32.const 1)))",
+                                  QD_SHAPE_TYPED, 0, NULL),
+                     QD_OK);
+    assert_int_equal(fixture_run(f, 1), QD_EUDF_MEMORY);
+    assert_message_has(f, "trap: unreachable executed with 6002 table elements in use, of 10000 allowed "
+                          "(limits.table_elements) at f (func 0");
+}
+
+/* Past its own maximum a memory does not grow either, and that costs nothing of the budget. */
+static void test_memory__past_its_own_maximum__takes_nothing_of_the_budget(void **state)
+{
+    fixture *f = *state;
+    qd_wasm_limits limits = QD_WASM_LIMITS_INIT;
+    limits.memory_bytes = 2 << 16;
+    assert_int_equal(fixture_load(f,
+                                  "(module (memory (export \"memory\") 1 2) (func (export \"f\") (param i32)"
+                                  " (result i32) (drop (memory.grow (i32.const 2))) (memory.grow (i32.const 1))))",
+                                  QD_SHAPE_TYPED, 0, &limits),
+                     QD_OK);
+    assert_int_equal(fixture_run(f, 1), QD_OK);
+    assert_int_equal(*(const int32_t *)qd_instance_results(f->instance), 1);
 }
 
 static void test_small_memory_limit__leaves_room_for_the_driver(void **state)
@@ -357,6 +400,9 @@ int main(void)
         TEST(test_memory_at_start__over_the_limit__is_refused),
         TEST(test_table_at_start__over_the_limit__is_refused),
         TEST(test_table_bomb__grow_is_refused),
+        TEST(test_tables_at_start__together_over_the_limit__are_refused),
+        TEST(test_tables__grow_from_one_budget_and_the_trap_names_them),
+        TEST(test_memory__past_its_own_maximum__takes_nothing_of_the_budget),
         TEST(test_small_memory_limit__leaves_room_for_the_driver),
         TEST(test_stack_bomb__names_the_stack),
         TEST(test_start_function__traps__acquire_fails),

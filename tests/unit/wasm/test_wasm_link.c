@@ -199,6 +199,66 @@ static void test_link__limits__count_dependencies(void **state)
     assert_message_has(f, "starts with 19200 KiB of linear memory in its dependencies and itself; the limit is 16384");
 }
 
+/* "eat" grows its memory and its table by as much as it gets, one at a time, and tells how much that is. */
+#define EATER                                                                                                          \
+    "(module (memory 1) (table $t 1 funcref)"                                                                          \
+    " (func (export \"eat\") (result i32) (local $n i32)"                                                              \
+    "  (loop $l (if (i32.ne (memory.grow (i32.const 1)) (i32.const -1))"                                               \
+    "   (then (local.set $n (i32.add (local.get $n) (i32.const 1))) (br $l))))"                                        \
+    "  (local.get $n))"                                                                                                \
+    " (func (export \"seat\") (result i32) (table.grow $t (ref.null func) (i32.const 90))))"
+
+static void test_link__growth__is_one_budget(void **state)
+{
+    fixture *f = *state;
+    qd_wasm_module *first = module(f, EATER, NULL, 0), *second = module(f, EATER "\n;; as the first", NULL, 0);
+    const qd_wasm_dependency deps[] = {{QD_STR("first"), first}, {QD_STR("second"), second}};
+    f->module = module(f,
+                       "(module (import \"first\" \"eat\" (func $eat (result i32)))"
+                       " (import \"first\" \"seat\" (func $seat (result i32)))"
+                       " (import \"second\" \"eat\" (func $eat2 (result i32)))"
+                       " (import \"second\" \"seat\" (func $seat2 (result i32)))"
+                       " (memory (export \"memory\") 3) (table 1 funcref)"
+                       " (func (export \"f\") (param i32) (result i32)"
+                       "  (if (i32.eq (local.get 0) (i32.const 1)) (then (return (call $eat))))"
+                       "  (if (i32.eq (local.get 0) (i32.const 2)) (then (return (call $eat2))))"
+                       "  (if (i32.eq (local.get 0) (i32.const 3)) (then (return (memory.grow (i32.const 1)))))"
+                       "  (if (i32.eq (local.get 0) (i32.const 4)) (then (return (call $seat))))"
+                       "  (if (i32.eq (local.get 0) (i32.const 5)) (then (return (call $seat2))))"
+                       "  (drop (memory.grow (i32.const 1))) unreachable))",
+                       deps, 2);
+    qd_wasm_module_ref(f->module);
+    qd_wasm_limits limits = QD_WASM_LIMITS_INIT;
+    limits.memory_bytes = 20 << 16;
+    limits.table_elements = 100;
+    assert_int_equal(fixture_program(f, QD_SHAPE_TYPED, &limits, "test@1.0.0"), QD_OK);
+    assert_int_equal(qd_instance_acquire(f->program, 1, &f->call, &f->instance, &f->err), QD_OK);
+    static const int32_t what[] = {1, 2, 3, 4, 5}, expected[] = {15, 0, -1, 1, -1};
+    memcpy(qd_instance_column(f->instance, 0), what, sizeof what);
+    assert_int_equal(fixture_run(f, 5), QD_OK);
+    assert_memory_equal(qd_instance_results(f->instance), expected, sizeof expected);
+    assert_int_equal(f->instance->budget.used_bytes, limits.memory_bytes);
+    assert_int_equal(f->instance->budget.used_elements, 93);
+
+    *(int32_t *)qd_instance_column(f->instance, 0) = 6;
+    assert_int_equal(fixture_run(f, 1), QD_EUDF_MEMORY);
+    assert_message_has(f, "trap: unreachable executed with 1280 KiB of linear memory in use by the function and its "
+                          "dependencies, of 1280 KiB allowed (limits.memory_bytes) at f (func 4");
+}
+
+static void test_link__tables_at_start__are_counted_together(void **state)
+{
+    fixture *f = *state;
+    qd_wasm_module *big = module(f, "(module (table 6000 funcref) (func (export \"x\")))", NULL, 0);
+    const qd_wasm_dependency dep = {QD_STR("big"), big};
+    f->module = module(f, "(module (table 5000 funcref) (func (export \"f\") (param i64) (result f64) (f64.const 1)))",
+                       &dep, 1);
+    qd_wasm_module_ref(f->module);
+    assert_int_equal(fixture_program(f, QD_SHAPE_ROW, NULL, "test@1.0.0"), QD_EUDF_MEMORY);
+    assert_string_equal(f->err.field, "table_elements");
+    assert_message_has(f, "starts with tables of 11000 elements in its dependencies and itself; the limit is 10000");
+}
+
 static void test_link__dependency_traps_or_loops__is_stopped(void **state)
 {
     fixture *f = *state;
@@ -254,6 +314,8 @@ int main(void)
         TEST(test_link__unfit__is_refused),
         TEST(test_link__more_than_eight_in_all__is_refused),
         TEST(test_link__limits__count_dependencies),
+        TEST(test_link__growth__is_one_budget),
+        TEST(test_link__tables_at_start__are_counted_together),
         TEST(test_link__dependency_traps_or_loops__is_stopped),
         TEST(test_link__dependency_that_is_not_imported__gives_its_place_back),
     };
