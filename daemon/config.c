@@ -60,6 +60,8 @@ static const key KEYS[] = {
               "Largest body of a search or of a function's test; beyond: 413."),
     BYTES_KEY("http.max_inflight_bytes", http_max_inflight_bytes, GIB, MIB, 1024 * GIB,
               "Bodies of all requests in progress together; beyond: 429."),
+    COUNT_KEY("http.compression_level", http_compression_level, 3, 0, 9, "level",
+              "How hard answers of 1,400 bytes and more are packed for clients that accept gzip; 0: not at all."),
     COUNT_KEY("rate_limit.register_per_minute", rate_register_per_minute, 10, 0, 1000000, "calls",
               "Registrations that one client (an IPv4 address, an IPv6 /64) may send; beyond: 429. 0: no limit."),
     COUNT_KEY("rate_limit.delete_per_minute", rate_delete_per_minute, 10, 0, 1000000, "calls",

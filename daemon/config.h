@@ -15,7 +15,7 @@ typedef enum qd_log_level { QD_LOG_ERROR, QD_LOG_WARN, QD_LOG_INFO, QD_LOG_DEBUG
 typedef struct qd_config {
     char *http_host, *data_dir, *node_name, *cluster_name, *log_level_name, *trust_policy, *trust_keys;
     int64_t http_port, http_threads, http_max_connections, http_idle_timeout_s, http_max_body_bytes,
-        http_max_inflight_bytes, http_max_search_body_bytes;
+        http_max_inflight_bytes, http_max_search_body_bytes, http_compression_level;
     int64_t rate_register_per_minute, rate_delete_per_minute, rate_query_per_second, rate_stats_per_second;
     int64_t search_threads, search_queue, search_default_timeout_ms;
     int64_t write_threads, write_queue, admin_threads;

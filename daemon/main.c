@@ -94,6 +94,7 @@ static qd_status start_server(qd_config *c, qd_api *api, qd_server **out, qd_err
     o.max_body_bytes = (size_t)c->http_max_body_bytes;
     o.max_inflight_bytes = (size_t)c->http_max_inflight_bytes;
     o.max_search_body_bytes = (size_t)c->http_max_search_body_bytes;
+    o.compression_level = (int)c->http_compression_level;
     o.rate.most[QD_RATE_REGISTER] = (uint32_t)c->rate_register_per_minute;
     o.rate.most[QD_RATE_DELETE] = (uint32_t)c->rate_delete_per_minute;
     o.rate.most[QD_RATE_QUERY] = (uint32_t)c->rate_query_per_second;

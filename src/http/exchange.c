@@ -56,11 +56,19 @@ void *qd_exchange_open(void *cls, const char *uri, struct MHD_Connection *connec
     return x;
 }
 
-static void account(qd_exchange *x, size_t bytes)
+qd_status qd_exchange_account(qd_exchange *x, size_t bytes, qd_error *err)
 {
+    const size_t most = x->server->options.max_inflight_bytes;
+    if (bytes == x->accounted_bytes)
+        return QD_OK;
     atomic_fetch_sub(&x->server->inflight_bytes, x->accounted_bytes);
-    atomic_fetch_add(&x->server->inflight_bytes, bytes);
+    size_t all = atomic_fetch_add(&x->server->inflight_bytes, bytes) + bytes;
     x->accounted_bytes = bytes;
+    if (all <= most)
+        return QD_OK;
+    return qd_fail(err, QD_EBUSY,
+                   "the bodies of all requests in progress exceed %zu bytes (http.max_inflight_bytes); try again later",
+                   most);
 }
 
 void qd_exchange_close(void *cls, struct MHD_Connection *connection, void **context,
@@ -71,7 +79,7 @@ void qd_exchange_close(void *cls, struct MHD_Connection *connection, void **cont
     *context = NULL;
     if (!x)
         return;
-    account(x, 0);
+    (void)qd_exchange_account(x, 0, NULL);
     if (x->is_active)
         atomic_fetch_sub(&x->server->active, 1);
     if (x->of_connection)
@@ -107,6 +115,12 @@ static void add_headers(const qd_exchange *x, struct MHD_Response *response)
     for (size_t i = 0; i < x->rq.n_headers; i++)
         MHD_add_response_header(response, x->rq.headers[i].name, x->rq.headers[i].value);
     add_rate_headers(&x->rate, response);
+    if (x->is_packed)
+        MHD_add_response_header(response, "Content-Encoding", "gzip");
+    if (x->varies)
+        MHD_add_response_header(response, "Vary", "Accept-Encoding");
+    if (x->rq.http_status == 415)
+        MHD_add_response_header(response, "Accept-Encoding", "gzip, deflate");
     if (x->opaque_id)
         MHD_add_response_header(response, "X-Opaque-Id", x->opaque_id);
     if (atomic_load_explicit(&x->server->is_stopping, memory_order_relaxed))
@@ -160,6 +174,8 @@ static void run_handler(qd_exchange *x)
     if (__atomic_load_n(&x->rq.canceled, __ATOMIC_RELAXED))
         status = qd_fail(&err, QD_ECANCELED, "the client closed its connection before the request was worked on");
     else
+        status = qd_exchange_unpack(x, &err);
+    if (status == QD_OK)
         status = x->rq.route->handler(&x->rq, &err);
     if (status == QD_OK && x->rq.out.failed)
         status = qd_fail(&err, QD_ELIMIT, "the answer would be larger than %zu bytes, or memory ran out: ask for less",
@@ -177,6 +193,7 @@ static void work(void *arg)
     qd_exchange *x = arg;
     struct MHD_Connection *connection = x->connection;
     run_handler(x);
+    qd_exchange_pack(x);
     qd_watch_remove(x->server->watch, &x->watched);
     if (atomic_exchange(&x->state, ANSWERED) == SUSPENDED)
         MHD_resume_connection(connection);
@@ -291,33 +308,24 @@ static enum MHD_Result begin(qd_exchange *x, const char *method)
     }
     if (length)
         qd_buf_reserve(&x->body, length < FIRST_BODY_BYTES ? length : FIRST_BODY_BYTES);
-    account(x, x->body.cap);
+    (void)qd_exchange_account(x, x->body.cap, NULL); /* collecting asks */
     return MHD_YES;
 }
 
 static void collect(qd_exchange *x, const char *bytes, size_t n)
 {
-    const qd_server_options *o = &x->server->options;
-    size_t before = x->body.cap;
     qd_buf_add(&x->body, bytes, n);
     if (x->body.failed && x->body.n + n > x->body.max) {
         qd_fail(&x->refusal, QD_ETOOLARGE, "the request body has more than %zu bytes, the limit (%s)", x->body.max,
                 qd_exchange_limit_key(x));
     } else if (x->body.failed) {
         qd_fail_nomem(&x->refusal);
-    } else {
-        if (x->body.cap == before)
-            return;
-        account(x, x->body.cap);
-        if (atomic_load(&x->server->inflight_bytes) <= o->max_inflight_bytes)
-            return;
-        qd_fail(&x->refusal, QD_EBUSY,
-                "the bodies of all requests in progress exceed %zu bytes (http.max_inflight_bytes); try again later",
-                o->max_inflight_bytes);
+    } else if (qd_exchange_account(x, x->body.cap, &x->refusal) == QD_OK) {
+        return;
     }
     qd_exchange_refuse(x, x->refusal.code, 0);
     qd_buf_deinit(&x->body);
-    account(x, 0);
+    (void)qd_exchange_account(x, 0, NULL);
 }
 
 static enum MHD_Result receive(qd_exchange *x, const char *bytes, size_t n)

@@ -135,6 +135,8 @@ static void copy_headers(qd_exchange *x)
     if (!x->rq.content_type.p)
         x->rq.content_type = QD_STR("");
     x->rq.if_none_match = known ? qd_arena_str(x->rq.arena, qd_str_of(known)) : QD_STR("");
+    const char *accept = qd_exchange_header(x, "Accept-Encoding");
+    x->wants_gzip = accept && qd_coding_wants_gzip(qd_str_of(accept));
     x->opaque_id = opaque ? qd_arena_strndup(x->rq.arena, opaque, strlen(opaque)) : NULL;
 }
 
@@ -161,5 +163,7 @@ qd_status qd_exchange_check(qd_exchange *x, const char *method, size_t *length)
         return qd_exchange_refuse(x, status, 0);
     if ((status = check_origin(x)) != QD_OK || (status = check_length(x, length, &has_body)) != QD_OK)
         return status;
-    return has_body ? check_content_type(x) : QD_OK;
+    if (!has_body || (status = check_content_type(x)) != QD_OK)
+        return status;
+    return qd_exchange_check_coding(x);
 }

@@ -190,8 +190,10 @@ static void write_errors(qd_json *w, const qd_route *route)
         if (codes[0])
             write_error(w, route, http_status, codes);
     }
-    if (route->request)
-        write_error(w, route, 406, "INVALID_PARAMETERS: the body's Content-Type is not one that is read.");
+    if (!route->request)
+        return;
+    write_error(w, route, 406, "INVALID_PARAMETERS: the body's Content-Type is not one that is read.");
+    write_error(w, route, 415, "INVALID_PARAMETERS: the body's Content-Encoding is not one that is read.");
 }
 
 static void write_responses(qd_json *w, const qd_route *route)
