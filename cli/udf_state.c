@@ -87,6 +87,12 @@ static qd_status print_stats(const json_t *v, qd_error *err)
                                        "total_execution_time_ms",
                                        "last_executed_at",
                                        "last_error",
+                                       "instances",
+                                       "instances_peak",
+                                       "tier",
+                                       "code_bytes",
+                                       "memory_bytes",
+                                       "memory_peak_bytes",
                                        NULL};
     size_t i;
     json_t *advice;

@@ -67,7 +67,7 @@ static const key KEYS[] = {
     COUNT_KEY("rate_limit.delete_per_minute", rate_delete_per_minute, 10, 0, 1000000, "calls",
               "The same for deletions of functions."),
     COUNT_KEY("rate_limit.query_per_second", rate_query_per_second, 1000, 0, 1000000, "calls",
-              "The same for /api/v1/query and tests of functions."),
+              "The same for /api/v1/query and tests of functions; _search is not among them."),
     COUNT_KEY("rate_limit.stats_per_second", rate_stats_per_second, 100, 0, 1000000, "calls",
               "The same for statistics, status, logs and history of functions, and the audit log."),
     COUNT_KEY("search.threads", search_threads, 0, 0, 1024, "threads",

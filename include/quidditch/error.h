@@ -58,6 +58,11 @@ typedef struct qd_error_part {
     uint16_t at, n;
 } qd_error_part;
 
+/* Of the functions that were active when a call of a guest ended: the most that are told, and their text's room, in
+ * which so many always find a place. */
+#define QD_ERROR_STACK_FRAMES 16
+#define QD_ERROR_STACK_BYTES  1536
+
 /* Line and column: where in a text, counted from 1; 0 when the error is not about a text. */
 typedef struct qd_error {
     qd_status code;
@@ -68,10 +73,13 @@ typedef struct qd_error {
     qd_error_part version;  /* its version, where the message names it apart */
     qd_error_part document; /* the id of the document that the function failed on */
     qd_error_part reason;   /* what is left of the message behind both */
+    /* The guest's functions that were active, innermost first, a line each, printable ASCII: "inner (func 3, offset
+     * 0x1f)\nouter (func 1, offset 0x3a)"; "": no guest ran. */
+    char stack[QD_ERROR_STACK_BYTES];
 } qd_error;
 
 /* clang-format off */
-#define QD_ERROR_INIT {QD_OK, 0, 0, {0}, {0}, {0, 0}, {0, 0}, {0, 0}, {0, 0}}
+#define QD_ERROR_INIT {QD_OK, 0, 0, {0}, {0}, {0, 0}, {0, 0}, {0, 0}, {0, 0}, {0}}
 /* clang-format on */
 
 /* What the rest of the world calls a status. One table in src/base/error.c. */

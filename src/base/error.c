@@ -112,13 +112,18 @@ static qd_status fill(qd_error *err, qd_status code, const char *field, const ch
 {
     if (!err)
         return code;
-    /* The arguments may point into *err itself (a message that quotes the previous one). */
-    qd_error next = QD_ERROR_INIT;
-    next.code = code;
-    if (field && (size_t)snprintf(next.field, sizeof next.field, "%s", field) >= sizeof next.field)
-        trim_to_character(next.field);
-    format(next.message, sizeof next.message, fmt, args);
-    *err = next;
+    /* The arguments may point into *err itself (a message that quotes the previous one). Only what is in use is
+     * written: filling an error costs what its text does. */
+    char message[sizeof err->message], of[sizeof err->field] = "";
+    if (field && (size_t)snprintf(of, sizeof of, "%s", field) >= sizeof of)
+        trim_to_character(of);
+    format(message, sizeof message, fmt, args);
+    err->code = code;
+    err->line = err->column = 0;
+    err->function = err->version = err->document = err->reason = (qd_error_part){0, 0};
+    err->stack[0] = '\0';
+    memcpy(err->field, of, strlen(of) + 1);
+    memcpy(err->message, message, strlen(message) + 1);
     return code;
 }
 
@@ -189,6 +194,19 @@ void qd_error_prefix(qd_error *err, const char *fmt, ...)
     shift_part(&err->version, n, length);
     shift_part(&err->document, n, length);
     shift_part(&err->reason, n, length);
+}
+
+void qd_error_append(qd_error *err, const char *fmt, ...)
+{
+    if (!err)
+        return;
+    char text[sizeof err->message];
+    size_t n = strlen(err->message);
+    va_list args;
+    va_start(args, fmt);
+    format(text, sizeof text - n, fmt, args);
+    va_end(args);
+    memcpy(err->message + n, text, strlen(text) + 1);
 }
 
 /* ---- parts ------------------------------------------------------------------------------------------------------- */

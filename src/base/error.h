@@ -33,6 +33,8 @@ qd_status qd_fail_nomem(qd_error *err);
 
 /* Puts text before the message: "index 'a': " + message. Code and place stay. */
 void qd_error_prefix(qd_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Puts text behind the message. All else stays; what of the text has no room is cut. */
+void qd_error_append(qd_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Says which function the error is about (`label`: "name@version"), and with `document` (may be NULL) on which
  * document: puts "function 'label', document 'id': " before the message and marks the parts. An error that says so

@@ -46,6 +46,8 @@ void qd_json_kv_z(qd_json *w, const char *key, const char *value);
 void qd_json_kv_i64(qd_json *w, const char *key, int64_t value);
 void qd_json_kv_bool(qd_json *w, const char *key, bool value);
 void qd_json_kv_f64(qd_json *w, const char *key, double value);
+/* An array of the lines of a text; of "" an empty one. */
+void qd_json_kv_lines(qd_json *w, const char *key, const char *text);
 
 /* Parses a whole text. Duplicate keys, trailing bytes, depth over 128 (QD_JSON_MAX_DEPTH) and bad UTF-8 are refused.
  * The error has line and column. *out: owned by caller (json_decref). Errors: QD_EPARSE, QD_ENOMEM. */

@@ -263,6 +263,18 @@ void qd_json_value(qd_json *w, const json_t *value)
     }
 }
 
+void qd_json_kv_lines(qd_json *w, const char *key, const char *text)
+{
+    qd_json_key(w, key);
+    qd_json_begin_array(w);
+    while (*text) {
+        size_t n = strcspn(text, "\n");
+        qd_json_str(w, (qd_str){text, n});
+        text += n + (text[n] == '\n');
+    }
+    qd_json_end_array(w);
+}
+
 void qd_json_kv_z(qd_json *w, const char *key, const char *value)
 {
     qd_json_key(w, key);

@@ -64,40 +64,33 @@ qd_status qd_api_udf_rollback(qd_request *rq, qd_error *err)
 
 /* ---- what it did ------------------------------------------------------------------------------------------------- */
 
+/* What "latest" or no version at all means at this moment. */
+static qd_status resolve(const qd_request *rq, char version[QD_VERSION_SIZE], qd_error *err)
+{
+    return qd_registry_resolve(rq->api->registry, qd_request_arg(rq, 0), qd_request_version(rq), version, NULL, err);
+}
+
 static qd_status find_stats(const qd_request *rq, qd_udf_stats **out, qd_error *err)
 {
     return qd_registry_version_stats(rq->api->registry, qd_request_arg(rq, 0), qd_request_version(rq), out, err);
 }
 
-/* Advice knows more with the function at hand; one that was never used needs none, so its code stays where it is. */
-static bool read_facts(const qd_request *rq, const qd_udf_stats *stats, qd_rating_facts *out)
-{
-    qd_udf *u = NULL;
-    if (qd_udf_stats_last_used_ms(stats) == 0 ||
-        qd_registry_get(rq->api->registry, qd_request_arg(rq, 0), qd_request_version(rq), &u, NULL) != QD_OK)
-        return false;
-    *out = qd_rating_facts_of(u);
-    qd_udf_unref(u);
-    return true;
-}
-
 qd_status qd_api_udf_stats(qd_request *rq, qd_error *err)
 {
+    char version[QD_VERSION_SIZE];
     qd_udf_stats *stats = NULL;
     qd_rating_facts facts;
-    qd_status status = find_stats(rq, &stats, err);
-    if (status != QD_OK)
-        return status;
-    bool has_facts = read_facts(rq, stats, &facts);
-    status = qd_udf_stats_write_json(stats, has_facts ? &facts : NULL, &rq->json, err);
+    qd_str name = qd_request_arg(rq, 0);
+    qd_registry *r = rq->api->registry;
+    qd_status status = resolve(rq, version, err);
+    if (status == QD_OK)
+        status = qd_rating_facts_read(r, name, qd_str_of(version), &facts, err);
+    if (status == QD_OK)
+        status = qd_registry_version_stats(r, name, qd_str_of(version), &stats, err);
+    if (status == QD_OK)
+        status = qd_udf_stats_write_json(stats, &facts, &rq->json, err);
     qd_udf_stats_unref(stats);
     return status;
-}
-
-/* What "latest" or no version at all meant, as an answer's sentence needs it. */
-static qd_status resolve(const qd_request *rq, char version[QD_VERSION_SIZE], qd_error *err)
-{
-    return qd_registry_resolve(rq->api->registry, qd_request_arg(rq, 0), qd_request_version(rq), version, NULL, err);
 }
 
 static void write_message(qd_request *rq, const char *before, const char *version, const char *after)

@@ -13,10 +13,23 @@ static qd_str bracketed(const char *message)
     return close ? (qd_str){open + 1, (size_t)(close - open - 1)} : QD_STR("");
 }
 
+/* What OpenSearch's script_exception has beside type and reason. Of a guest that was stopped it is told too, whatever
+ * the type. */
+static void write_script(qd_json *w, const qd_error *err)
+{
+    qd_json_kv_lines(w, "script_stack", err->stack);
+    qd_json_key(w, "script");
+    qd_json_str(w, qd_error_text(err, err->function));
+    qd_json_kv_z(w, "lang", "wasm");
+}
+
 static void write_cause(qd_json *w, const qd_error *err)
 {
-    qd_json_kv_z(w, "type", qd_status_describe(err->code)->search_type);
+    const char *type = qd_status_describe(err->code)->search_type;
+    qd_json_kv_z(w, "type", type);
     qd_json_kv_z(w, "reason", err->message);
+    if (err->function.n && (err->stack[0] || strcmp(type, "script_exception") == 0))
+        write_script(w, err);
     if (err->line) {
         qd_json_kv_i64(w, "line", err->line);
         qd_json_kv_i64(w, "col", err->column);
@@ -111,6 +124,8 @@ static void write_details(qd_json *w, const qd_request *rq, const qd_error *err)
         write_function(w, is_unknown || err->code == QD_EUDF_EXISTS ? "name" : "function", name, version);
     write_part(w, "document", err, err->document);
     write_part(w, "reason", err, err->reason);
+    if (err->stack[0])
+        qd_json_kv_lines(w, "stack", err->stack);
 }
 
 static void write_api_shape(qd_json *w, const qd_request *rq, const qd_error *err)

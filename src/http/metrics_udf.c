@@ -92,7 +92,13 @@ static void write_pool(const metric *m, const snapshot *s, qd_buf *out)
 
 static void write_memory(const metric *m, const snapshot *s, qd_buf *out)
 {
-    qd_buf_addf(out, "%s{kind=\"code\"} %" PRIu64 "\n", m->name, s->engine.code_bytes);
+    const struct {
+        const char *name;
+        uint64_t bytes;
+    } kinds[] = {
+        {"code", s->engine.code_bytes}, {"linear", s->engine.linear_bytes}, {"columns", s->engine.column_bytes}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        qd_buf_addf(out, "%s{kind=\"%s\"} %" PRIu64 "\n", m->name, kinds[i].name, kinds[i].bytes);
 }
 
 static void write_u64(const metric *m, const snapshot *s, qd_buf *out)
@@ -139,7 +145,8 @@ static const metric METRICS[] = {
      0},
     {"quidditch_udf_instances_made_total", "counter", "Instances made.", U64(instances_made)},
     {"quidditch_udf_instances_reused_total", "counter", "Instances taken again as they were.", U64(instances_reused)},
-    {"quidditch_udf_memory_bytes", "gauge", "Memory of functions, by kind.", write_memory, 0},
+    {"quidditch_udf_memory_bytes", "gauge",
+     "Memory of functions: native code, linear memory, and columns of arguments and results.", write_memory, 0},
 };
 
 static qd_status read_functions(const qd_api *api, snapshot *s, qd_error *err)

@@ -141,7 +141,7 @@ static qd_rating rate_strings(const rule_input *in)
 static qd_rating rate_tier(const rule_input *in)
 {
     char calls[32];
-    if (!in->facts->is_baseline || in->calls < MIN_BASELINE_CALL)
+    if (in->facts->code.tier != QD_TIER_BASELINE || in->calls < MIN_BASELINE_CALL)
         return QD_RATING_EXCELLENT;
     say(in, "%s calls, and its code is still that of the baseline compiler: optimizing is queued, or failed (see its "
             "status)",
@@ -171,12 +171,23 @@ const char *qd_rating_name(qd_rating r)
 
 qd_rating_facts qd_rating_facts_of(const qd_udf *u)
 {
-    qd_wasm_status code;
-    qd_wasm_module_read_status(u->module, &code);
-    return (qd_rating_facts){.is_baseline = code.tier == QD_TIER_BASELINE,
-                             .is_row_shape = u->manifest->abi == QD_ABI_ROW,
+    qd_rating_facts facts = {.is_row_shape = u->manifest->abi == QD_ABI_ROW,
                              .call_ms = u->manifest->limits.call_ms,
                              .memory_bytes = u->manifest->limits.memory_bytes};
+    qd_wasm_module_read_status(u->module, &facts.code);
+    return facts;
+}
+
+qd_status qd_rating_facts_read(qd_registry *r, qd_str name, qd_str version, qd_rating_facts *out, qd_error *err)
+{
+    qd_udf *u = NULL;
+    qd_udf_abi abi;
+    qd_status st = qd_registry_peek(r, name, version, &u, &abi, err);
+    if (st != QD_OK)
+        return st;
+    *out = u ? qd_rating_facts_of(u) : (qd_rating_facts){.is_row_shape = abi == QD_ABI_ROW};
+    qd_udf_unref(u);
+    return QD_OK;
 }
 
 void qd_rating_judge(const qd_stats_summary *s, const qd_rating_facts *facts, qd_verdict *out)

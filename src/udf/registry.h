@@ -168,6 +168,9 @@ qd_status qd_registry_resolve(qd_registry *r, qd_str name, qd_str version, char 
                               char hash[QD_SHA256_HEX_SIZE], qd_error *err);
 /* The statistics of a version, loaded or not. *out: a reference owned by caller, or NULL when nothing is counted. */
 qd_status qd_registry_version_stats(qd_registry *r, qd_str name, qd_str version, qd_udf_stats **out, qd_error *err);
+/* A version's shape, and its code where that is loaded: nothing is loaded for it, nor does it count as a use. *out: a
+ * reference owned by caller, or NULL. */
+qd_status qd_registry_peek(qd_registry *r, qd_str name, qd_str version, qd_udf **out, qd_udf_abi *abi, qd_error *err);
 size_t qd_registry_count(qd_registry *r);
 /* What the options gave; NULL: none. Borrowed. */
 qd_stats_keeper *qd_registry_stats(const qd_registry *r);

@@ -238,6 +238,19 @@ qd_status qd_registry_version_stats(qd_registry *r, qd_str name, qd_str version,
     return st;
 }
 
+qd_status qd_registry_peek(qd_registry *r, qd_str name, qd_str version, qd_udf **out, qd_udf_abi *abi, qd_error *err)
+{
+    view s = {0};
+    qd_status st = view_init(r, name, version, &s, err);
+    if (st != QD_OK)
+        return st;
+    *abi = s.v->record.abi;
+    *out = s.u;
+    s.u = NULL;
+    view_deinit(&s);
+    return QD_OK;
+}
+
 qd_status qd_registry_resolve(qd_registry *r, qd_str name, qd_str version, char resolved[QD_VERSION_SIZE],
                               char hash[QD_SHA256_HEX_SIZE], qd_error *err)
 {

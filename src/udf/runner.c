@@ -56,7 +56,7 @@ static void drop_instance(qd_runner *r)
         return;
     r->host_calls += qd_instance_host_calls(r->instance);
     r->string_bytes += qd_instance_string_bytes(r->instance);
-    qd_udf_stats_instance_down(r->b->udf->stats);
+    qd_udf_stats_instance_down(r->b->udf->stats, qd_instance_linear_bytes(r->instance));
     qd_instance_release(r->instance);
     r->instance = NULL;
 }
@@ -115,20 +115,19 @@ bool qd_runner_current_row(const qd_runner *r, uint32_t *row)
 
 /* What a run of positions ended with. */
 typedef struct outcome {
-    qd_status status;
+    qd_status status; /* else than QD_OK: r->why says more */
     uint32_t reached; /* the first position without a result */
-    qd_error why;
 } outcome;
 
 static outcome run_range(qd_runner *r, uint32_t first, uint32_t *end)
 {
-    outcome o = {.reached = first, .why = QD_ERROR_INIT};
+    outcome o = {.reached = first};
     qd_run_failure failure = {0};
-    o.status = r->has_texts ? qd_runner_stage_texts(r, first, end, &o.why) : QD_OK;
+    o.status = r->has_texts ? qd_runner_stage_texts(r, first, end, &r->why) : QD_OK;
     if (o.status != QD_OK)
         return o;
     qd_runner_restore(r, first, *end);
-    o.status = qd_instance_run_range(r->instance, first, *end, &failure, &o.why);
+    o.status = qd_instance_run_range(r->instance, first, *end, &failure, &r->why);
     o.reached = o.status == QD_OK ? *end : failure.is_set ? failure.row : first;
     return o;
 }
@@ -138,27 +137,25 @@ static void name_batch(const qd_runner *r, uint32_t first, uint32_t end, qd_erro
 {
     if (r->abi != QD_ABI_BATCH || end - first < 2)
         return;
-    qd_fail(why, why->code, "%s (in the batch shape: the document is the first of the %u of the call)", why->message,
-            end - first);
+    qd_error_append(why, " (in the batch shape: the document is the first of the %u of the call)", end - first);
 }
 
 /* Forgives, or not, what ended a run of positions [first, end) at `o->reached`; *next: where to go on. */
 static qd_status end_span(qd_runner *r, const outcome *o, uint32_t first, uint32_t end, uint32_t *next, uint32_t *step,
                           qd_error *err)
 {
-    qd_error why = o->why;
     bool is_batch = r->abi == QD_ABI_BATCH;
     *next = first;
-    if (is_batch && end - first > 1 && forgives(r, &why) && r->n_retries++ < MAX_RETRIES) {
+    if (is_batch && end - first > 1 && forgives(r, &r->why) && r->n_retries++ < MAX_RETRIES) {
         *step = (end - first) / 2;
         return QD_OK;
     }
-    name_batch(r, first, end, &why);
+    name_batch(r, first, end, &r->why);
     uint32_t last = is_batch ? end : o->reached + 1;
     qd_status st = QD_OK;
     for (uint32_t p = o->reached; p < last && st == QD_OK; p++) {
-        qd_error of_row = why;
-        st = qd_runner_fail_row(r, qd_runner_row_of(r, p), &of_row, err);
+        r->n_failed++;
+        st = qd_runner_fail_row(r, qd_runner_row_of(r, p), &r->why, err);
     }
     *next = last;
     *step = FIRST_STEP_DOCS;
@@ -194,6 +191,7 @@ static qd_status keep_state(qd_runner *r, uint32_t first, uint32_t end, qd_error
     if (st != QD_OK)
         return fail_instance(r, &why, err);
     r->kept = end;
+    r->n_kept = r->n_succeeded;
     return QD_OK;
 }
 
@@ -212,14 +210,13 @@ static qd_status run_span(qd_runner *r, uint32_t first, uint32_t end, bool *has_
         uint32_t stop = end - first < length ? end : first + length;
         outcome o = run_range(r, first, &stop);
         st = qd_runner_take(r, first, o.reached, err);
-        r->n_called += o.reached - first;
+        r->n_succeeded += o.reached - first;
         if (o.status == QD_OK) {
             if (st == QD_OK && is_aggregate)
                 st = keep_state(r, first, stop, err);
             first = stop;
             step = step > QD_BLOCK_DOCS ? step : 2 * step;
         } else if (st == QD_OK) {
-            r->n_called++;
             if (is_aggregate)
                 shrink_piece(r, first, o.reached, stop);
             if (!qd_runner_stash(r))
@@ -275,9 +272,10 @@ static qd_status run_block(qd_runner *r, qd_error *err)
     qd_status st = lay_down(r, err);
     if (st != QD_OK)
         return st;
-    do /* an aggregate goes on from the state that was kept last, without the row that failed or with a smaller piece */
+    do { /* an aggregate goes on from the state kept last, without the row that failed or with a smaller piece */
+        r->n_succeeded = r->n_kept;
         st = run_positions(r, &has_lost_state, err);
-    while (st == QD_OK && has_lost_state);
+    } while (st == QD_OK && has_lost_state);
     return st;
 }
 
@@ -295,7 +293,7 @@ static qd_status run(qd_runner *r, uint32_t n, const float *scores, const qd_run
     r->scores = r->call.scores = scores;
     r->out = *out;
     r->is_compacted = r->is_stashed = r->has_bad_rows = r->has_failed_rows = false;
-    r->n_called = r->n_retries = 0;
+    r->n_succeeded = r->n_failed = r->n_kept = r->n_retries = 0;
     r->piece = QD_BLOCK_DOCS;
     r->kept = 0;
     r->is_careful = false;

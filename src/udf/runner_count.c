@@ -40,7 +40,7 @@ void qd_runner_count_block(qd_runner *r, int64_t ns)
     uint64_t host_calls = qd_runner_host_calls(r);
     uint64_t string_bytes = r->string_bytes + (r->instance ? qd_instance_string_bytes(r->instance) : 0);
     const qd_stats_block block = {.documents = r->n,
-                                  .calls = r->n_called,
+                                  .calls = r->n_succeeded + r->n_failed,
                                   .ns = ns,
                                   .host_calls = host_calls - r->count.host_calls,
                                   .string_bytes = string_bytes - r->count.string_bytes};

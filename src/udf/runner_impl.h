@@ -73,11 +73,15 @@ struct qd_runner {
     bool has_failed_rows;
     const float *scores;
     qd_runner_out out;
-    uint32_t n_called, n_retries;
+    /* Rows that the function was called for, each once, however often a piece of them was run: those with a result or
+     * in the state, those that failed, and of the former those in an aggregate's state as it was kept last. */
+    uint32_t n_succeeded, n_failed, n_kept;
+    uint32_t n_retries;
     uint32_t piece;  /* no run is longer */
     uint32_t kept;   /* an aggregate's positions before this one are in the state that was kept */
     bool is_careful; /* an aggregate's document has failed in this block: what succeeds from now on is kept at once */
     qd_runner_count count;
+    qd_error why; /* what ended the last run of positions, if anything did; too large to be made for each */
     /* from here on not zeroed by qd_runner_open: large, and written before it is read */
     uint32_t rows[QD_BLOCK_DOCS];    /* of positions, when compacted */
     uint8_t state_of[QD_BLOCK_DOCS]; /* rows */

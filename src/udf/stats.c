@@ -169,8 +169,7 @@ void qd_udf_stats_add(qd_udf_stats *s, const qd_stats_block *b)
         return;
     uint64_t ns = b->ns > 0 ? (uint64_t)b->ns : 0;
     pthread_mutex_lock(&shard->mutex);
-    add_totals(&shard->totals,
-               &(qd_stats_totals){b->calls, b->documents, b->host_calls, b->string_bytes, ns});
+    add_totals(&shard->totals, &(qd_stats_totals){b->calls, b->documents, b->host_calls, b->string_bytes, ns});
     if (b->calls > 0) {
         qd_stats_pending *p = &shard->pending;
         p->blocks[p->n].call_ps = ns * PS_PER_NS / b->calls;
@@ -216,7 +215,7 @@ void qd_udf_stats_error(qd_udf_stats *s, const qd_error *why, const qd_str *docu
     pthread_mutex_lock(&s->mutex);
     s->kept.errors[kind_of(why->code)]++;
     if (!s->kept.error)
-        s->kept.error = malloc(sizeof *s->kept.error);
+        s->kept.error = calloc(1, sizeof *s->kept.error);
     if (s->kept.error) {
         qd_stats_last_error *e = s->kept.error;
         e->code = why->code;
@@ -224,6 +223,7 @@ void qd_udf_stats_error(qd_udf_stats *s, const qd_error *why, const qd_str *docu
         snprintf(e->message, sizeof e->message, "%s", why->message);
         snprintf(e->document, sizeof e->document, "%.*s", document ? (int)(document->n > 128 ? 128 : document->n) : 0,
                  document && document->p ? document->p : "");
+        memcpy(e->stack, why->stack, strlen(why->stack) + 1);
     }
     pthread_mutex_unlock(&s->mutex);
     mark_used(s, now_ms);
@@ -252,10 +252,15 @@ void qd_udf_stats_instance_up(qd_udf_stats *s)
     }
 }
 
-void qd_udf_stats_instance_down(qd_udf_stats *s)
+void qd_udf_stats_instance_down(qd_udf_stats *s, uint64_t linear_bytes)
 {
-    if (s)
-        atomic_fetch_sub_explicit(&s->instances, 1, memory_order_relaxed);
+    if (!s)
+        return;
+    atomic_fetch_sub_explicit(&s->instances, 1, memory_order_relaxed);
+    uint_fast64_t peak = atomic_load_explicit(&s->linear_peak_bytes, memory_order_relaxed);
+    while (linear_bytes > peak && !atomic_compare_exchange_weak_explicit(&s->linear_peak_bytes, &peak, linear_bytes,
+                                                                         memory_order_relaxed, memory_order_relaxed)) {
+    }
 }
 
 /* ---- reading ---- */
@@ -329,7 +334,8 @@ static void summarize(const qd_stats_kept *k, qd_stats_summary *out)
     }
 }
 
-qd_status qd_udf_stats_read(qd_udf_stats *s, qd_stats_summary *out, qd_error *err)
+/* `stack` may be NULL. */
+static qd_status read_all(qd_udf_stats *s, qd_stats_summary *out, char *stack, qd_error *err)
 {
     qd_stats_summary got = {0};
     qd_status st = s ? qd_stats_row_load(s, err) : QD_OK;
@@ -341,9 +347,12 @@ qd_status qd_udf_stats_read(qd_udf_stats *s, qd_stats_summary *out, qd_error *er
         snprintf(got.version, sizeof got.version, "%s", s->label + s->name_n + 1);
         got.last_used_ms = qd_udf_stats_last_used_ms(s);
         got.instances = atomic_load_explicit(&s->instances, memory_order_relaxed);
+        got.linear_peak_bytes = atomic_load_explicit(&s->linear_peak_bytes, memory_order_relaxed);
         pthread_mutex_lock(&s->mutex);
         summarize(&s->kept, &got);
         got.instances_peak = s->kept.instances_peak;
+        if (stack && s->kept.error)
+            memcpy(stack, s->kept.error->stack, sizeof s->kept.error->stack);
         pthread_mutex_unlock(&s->mutex);
         unsigned peak = atomic_load_explicit(&s->instances_peak, memory_order_relaxed);
         if (peak > got.instances_peak)
@@ -351,6 +360,18 @@ qd_status qd_udf_stats_read(qd_udf_stats *s, qd_stats_summary *out, qd_error *er
     }
     *out = got;
     return QD_OK;
+}
+
+qd_status qd_udf_stats_read(qd_udf_stats *s, qd_stats_summary *out, qd_error *err)
+{
+    return read_all(s, out, NULL, err);
+}
+
+qd_status qd_stats_read_with_stack(qd_udf_stats *s, qd_stats_summary *out, char stack[QD_ERROR_STACK_BYTES],
+                                   qd_error *err)
+{
+    stack[0] = '\0';
+    return read_all(s, out, stack, err);
 }
 
 qd_status qd_udf_stats_reset(qd_udf_stats *s, qd_error *err)
@@ -367,6 +388,7 @@ qd_status qd_udf_stats_reset(qd_udf_stats *s, qd_error *err)
     pthread_mutex_unlock(&s->mutex);
     atomic_store_explicit(&s->instances_peak, atomic_load_explicit(&s->instances, memory_order_relaxed),
                           memory_order_relaxed);
+    atomic_store_explicit(&s->linear_peak_bytes, 0, memory_order_relaxed);
     atomic_store_explicit(&s->last_used_ms, 0, memory_order_relaxed);
     atomic_store_explicit(&s->rough_ps, 0, memory_order_relaxed);
     qd_stats_mark_dirty(s);

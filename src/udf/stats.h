@@ -42,6 +42,7 @@ typedef struct qd_stats_summary {
     double min_ns, avg_ns, p50_ns, p95_ns, p99_ns, p999_ns, max_ns; /* of a call; 0 without one */
     uint64_t latency_count, calls_to[QD_STATS_BOUNDS]; /* in the histogram: all, at most QD_STATS_BOUNDS_NS[i] */
     uint32_t instances, instances_peak;                             /* at work now; at once, since the start */
+    uint64_t linear_peak_bytes;                                     /* of an instance that came back, since the start */
     int64_t last_used_ms;                                           /* 0: never */
     qd_status last_error_code;                                      /* QD_OK: there was none */
     int64_t last_error_ms;
@@ -61,9 +62,9 @@ void qd_udf_stats_add(qd_udf_stats *s, const qd_stats_block *b);
 void qd_udf_stats_error(qd_udf_stats *s, const qd_error *why, const qd_str *document);
 /* So many more of the same kind, without details. */
 void qd_udf_stats_more_errors(qd_udf_stats *s, qd_status code, uint64_t n);
-/* An instance went to work, or came back. */
+/* An instance went to work, or came back; by then its linear memory was so large. */
 void qd_udf_stats_instance_up(qd_udf_stats *s);
-void qd_udf_stats_instance_down(qd_udf_stats *s);
+void qd_udf_stats_instance_down(qd_udf_stats *s, uint64_t linear_bytes);
 /* Wall clock in milliseconds; 0: never. Known from the start, without the rest being loaded. */
 int64_t qd_udf_stats_last_used_ms(const qd_udf_stats *s);
 /* Average time of a call so far, in nanoseconds; 0: none yet. Rough (not all shards are in it) and cheap. */
@@ -79,7 +80,7 @@ qd_status qd_udf_stats_read(qd_udf_stats *s, qd_stats_summary *out, qd_error *er
 qd_status qd_udf_stats_reset(qd_udf_stats *s, qd_error *err);
 
 /* The answer of GET /api/v1/udfs/{name}/{version}/stats. `facts` (see rating.h) may be NULL: advice that needs to know
- * the function itself is left out. */
+ * the function itself is left out, and its code is told as not loaded. */
 struct qd_rating_facts;
 qd_status qd_udf_stats_write_json(qd_udf_stats *s, const struct qd_rating_facts *facts, qd_json *w, qd_error *err);
 

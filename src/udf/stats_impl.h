@@ -37,7 +37,7 @@ typedef struct qd_stats_shard {
 typedef struct qd_stats_last_error {
     qd_status code;
     int64_t at_ms;
-    char message[512], document[129];
+    char message[512], document[129], stack[QD_ERROR_STACK_BYTES];
 } qd_stats_last_error;
 
 /* What the row holds too. */
@@ -53,6 +53,7 @@ typedef struct qd_stats_kept {
 struct qd_udf_stats {
     atomic_uint refs;
     atomic_uint instances, instances_peak;
+    atomic_uint_fast64_t linear_peak_bytes;
     atomic_bool is_dirty; /* set after every change; so a flush that clears it first misses none */
     atomic_int_fast64_t last_used_ms;
     atomic_uint_fast64_t rough_ps; /* average of a call as of the last gathering */
@@ -73,6 +74,9 @@ void qd_stats_kept_deinit(qd_stats_kept *k);
 /* Adds all of `from` to `into`, which takes its last error unless it has one. False when out of memory: unchanged. */
 bool qd_stats_kept_merge(qd_stats_kept *into, qd_stats_kept *from);
 void qd_stats_mark_dirty(qd_udf_stats *s);
+/* What qd_udf_stats_read gives, and the last error's stack at the same moment, as in qd_error. */
+qd_status qd_stats_read_with_stack(qd_udf_stats *s, qd_stats_summary *out, char stack[QD_ERROR_STACK_BYTES],
+                                   qd_error *err);
 
 /* ---- stats_row.c ---- */
 
@@ -87,7 +91,7 @@ qd_status qd_stats_row_remove(qd_udf_stats *s, qd_error *err);
 
 /* The row's bytes: a version byte, then numbers as LEB128. Lists are preceded by their length.
  *   last_used_ms, instances_peak, calls, documents, host_calls, string_bytes, total_ns,
- *   errors: (status, count)…, last error: status, and unless 0 at_ms, message, document,
+ *   errors: (status, count)…, last error: status, and unless 0 at_ms, message, document, stack (not in version 1),
  *   latency: min, max, (distance of the bucket's middle to the one before, count)… */
 void qd_stats_row_write(const qd_stats_kept *k, qd_buf *out);
 /* Into an empty one. False when it is not such a row; `out` is then to be deinited all the same. */

@@ -3,6 +3,7 @@
  * The answer of GET /api/v1/udfs/{name}/{version}/stats. */
 #include "base/clock.h"
 #include "udf/rating.h"
+#include "udf/stats_impl.h"
 
 static void write_us(qd_json *w, const char *key, double ns)
 {
@@ -31,7 +32,7 @@ static void write_errors(qd_json *w, const qd_stats_summary *s)
     qd_json_end_object(w);
 }
 
-static void write_last_error(qd_json *w, const qd_stats_summary *s)
+static void write_last_error(qd_json *w, const qd_stats_summary *s, const char *stack)
 {
     qd_json_key(w, "last_error");
     if (s->last_error_code == QD_OK) {
@@ -43,10 +44,19 @@ static void write_last_error(qd_json *w, const qd_stats_summary *s)
     qd_json_kv_z(w, "message", s->last_error);
     write_time(w, "at", s->last_error_ms);
     qd_json_kv_z(w, "document", s->last_error_document[0] ? s->last_error_document : NULL);
+    qd_json_kv_lines(w, "stack", stack);
     qd_json_end_object(w);
 }
 
-static void write_statistics(qd_json *w, const qd_stats_summary *s)
+/* What it is at this moment, which no reset changes. */
+static void write_code(qd_json *w, const qd_wasm_status *code)
+{
+    qd_json_kv_z(w, "tier", code->tier == QD_TIER_NONE ? NULL : qd_wasm_tier_name(code->tier));
+    write_count(w, "code_bytes", code->code_bytes);
+    write_count(w, "memory_bytes", code->linear_bytes);
+}
+
+static void write_statistics(qd_json *w, const qd_stats_summary *s, const char *stack, const qd_wasm_status *code)
 {
     /* A call may fail before it is one: when there is no instance for it. */
     uint64_t tries = s->calls > s->errors ? s->calls : s->errors;
@@ -65,11 +75,13 @@ static void write_statistics(qd_json *w, const qd_stats_summary *s)
     write_us(w, "max_latency_us", s->max_ns);
     qd_json_kv_f64(w, "total_execution_time_ms", (double)s->total_ns / 1e6);
     write_time(w, "last_executed_at", s->last_used_ms);
-    write_last_error(w, s);
+    write_last_error(w, s, stack);
     write_count(w, "host_call_count", s->host_calls);
     write_count(w, "string_bytes_copied", s->string_bytes);
     write_count(w, "instances", s->instances);
     write_count(w, "instances_peak", s->instances_peak);
+    write_code(w, code);
+    write_count(w, "memory_peak_bytes", s->linear_peak_bytes);
     qd_json_end_object(w);
 }
 
@@ -87,9 +99,11 @@ static void write_performance(qd_json *w, const qd_verdict *v)
 
 qd_status qd_udf_stats_write_json(qd_udf_stats *s, const qd_rating_facts *facts, qd_json *w, qd_error *err)
 {
+    static const qd_wasm_status not_loaded = {.tier = QD_TIER_NONE};
     qd_stats_summary summary;
     qd_verdict verdict;
-    qd_status st = qd_udf_stats_read(s, &summary, err);
+    char stack[QD_ERROR_STACK_BYTES];
+    qd_status st = qd_stats_read_with_stack(s, &summary, stack, err);
     if (st != QD_OK)
         return st;
     qd_rating_judge(&summary, facts, &verdict);
@@ -97,7 +111,7 @@ qd_status qd_udf_stats_write_json(qd_udf_stats *s, const qd_rating_facts *facts,
     qd_json_kv_z(w, "name", summary.name);
     qd_json_kv_z(w, "version", summary.version);
     qd_json_key(w, "statistics");
-    write_statistics(w, &summary);
+    write_statistics(w, &summary, stack, facts ? &facts->code : &not_loaded);
     qd_json_key(w, "performance");
     write_performance(w, &verdict);
     qd_json_end_object(w);

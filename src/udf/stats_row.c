@@ -4,7 +4,7 @@
 #include "udf/stats_impl.h"
 
 #define BUCKET        QD_STR("udf_stats")
-#define ROW_VERSION   1
+#define ROW_VERSION   2 /* 1 had no stack of the last error, and is read too */
 #define MAX_ROW_BYTES (128u << 10)
 
 /* ---- bytes ---- */
@@ -63,6 +63,7 @@ void qd_stats_row_write(const qd_stats_kept *k, qd_buf *out)
         put(out, (uint64_t)k->error->at_ms);
         put_text(out, k->error->message);
         put_text(out, k->error->document);
+        put_text(out, k->error->stack);
     }
     put_histogram(out, &k->latency);
 }
@@ -109,7 +110,7 @@ static void get_errors(reader *r, qd_stats_kept *out)
     }
 }
 
-static void get_last_error(reader *r, qd_stats_kept *out)
+static void get_last_error(reader *r, char version, qd_stats_kept *out)
 {
     uint64_t code = get(r);
     if (code == 0 || code > 1000)
@@ -123,6 +124,8 @@ static void get_last_error(reader *r, qd_stats_kept *out)
     out->error->at_ms = (int64_t)get(r);
     get_text(r, out->error->message, sizeof out->error->message);
     get_text(r, out->error->document, sizeof out->error->document);
+    if (version > 1)
+        get_text(r, out->error->stack, sizeof out->error->stack);
 }
 
 static void get_histogram(reader *r, qd_histogram *h)
@@ -143,7 +146,7 @@ static void get_histogram(reader *r, qd_histogram *h)
 bool qd_stats_row_read(qd_str row, qd_stats_kept *out)
 {
     reader r = {(const unsigned char *)row.p + 1, (const unsigned char *)row.p + row.n, false};
-    if (row.n < 2 || row.p[0] != ROW_VERSION)
+    if (row.n < 2 || row.p[0] < 1 || row.p[0] > ROW_VERSION)
         return false;
     out->last_used_ms = (int64_t)get(&r);
     out->instances_peak = (uint32_t)get(&r);
@@ -153,7 +156,7 @@ bool qd_stats_row_read(qd_str row, qd_stats_kept *out)
     out->totals.string_bytes = get(&r);
     out->totals.total_ns = get(&r);
     get_errors(&r, out);
-    get_last_error(&r, out);
+    get_last_error(&r, row.p[0], out);
     get_histogram(&r, &out->latency);
     return !r.failed && r.p == r.end && out->last_used_ms >= 0;
 }

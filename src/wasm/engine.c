@@ -122,6 +122,8 @@ void qd_wasm_engine_read_counters(qd_wasm_engine *e, qd_wasm_counters *out)
     *out = (qd_wasm_counters){
         .tier_transitions = read_count(&c->tier_transitions),
         .code_bytes = read_count(&c->code_bytes),
+        .linear_bytes = read_count(&c->linear_bytes),
+        .column_bytes = read_count(&c->column_bytes),
         .max_instances = e->options.max_live_instances,
         .instances_made = read_count(&c->instances_made),
         .instances_reused = read_count(&c->instances_reused),

@@ -61,6 +61,8 @@ typedef struct qd_wasm_counters {
     uint64_t cache_hits, cache_misses, cache_evictions, cache_rejected; /* rejected: corrupt or foreign entries */
     uint64_t cache_bytes, cache_entries;
     uint64_t code_bytes;    /* native code in memory, of all modules */
+    uint64_t linear_bytes;  /* linear memory of functions, as they see it: what was never written takes no room */
+    uint64_t column_bytes;  /* memory of drivers, in which arguments and results lie; idle instances included */
     uint32_t queued;        /* modules waiting to be optimized */
     uint32_t instances;     /* at work */
     uint32_t idle_instances;

@@ -17,7 +17,8 @@
 /* What qd_wasm_counters tells, as it happens. */
 typedef struct qd_wasm_counts {
     atomic_uint_fast64_t compiled[3], compile_ns[3]; /* by qd_wasm_tier */
-    atomic_uint_fast64_t tier_transitions, code_bytes, instances_made, instances_reused;
+    atomic_uint_fast64_t tier_transitions, code_bytes, linear_bytes, column_bytes, instances_made,
+        instances_reused;
 } qd_wasm_counts;
 
 struct qd_wasm_engine {

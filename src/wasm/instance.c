@@ -59,6 +59,32 @@ bool qd_instance_is_over(qd_instance *i)
     return i->stop != QD_STOP_NONE;
 }
 
+/* ---- what its memory counts for --------------------------------------------------------------------------------- */
+
+uint64_t qd_instance_linear_bytes(const qd_instance *i)
+{
+    return i->budget.used_bytes;
+}
+
+/* A change may be negative: sums of unsigned numbers wrap. */
+static void count_linear(qd_instance *i, uint64_t now)
+{
+    uint64_t change = now - i->linear_bytes;
+    if (change == 0)
+        return;
+    atomic_fetch_add_explicit(&i->program->module->linear_bytes, change, memory_order_relaxed);
+    atomic_fetch_add_explicit(&i->engine->counts.linear_bytes, change, memory_order_relaxed);
+    i->linear_bytes = now;
+}
+
+static void count_columns(qd_instance *i, uint64_t now)
+{
+    atomic_fetch_add_explicit(&i->engine->counts.column_bytes, now - i->column_bytes, memory_order_relaxed);
+    i->column_bytes = now;
+}
+
+/* ---- entering and leaving --------------------------------------------------------------------------------------- */
+
 void qd_instance_enter(qd_instance *i)
 {
     wasmtime_context_set_epoch_deadline(i->context, 1);
@@ -69,6 +95,7 @@ void qd_instance_leave(qd_instance *i)
 {
     qd_epoch_clock_leave(&i->engine->clock);
     i->caller = NULL;
+    count_linear(i, qd_instance_linear_bytes(i)); /* the guest may have grown it */
 }
 
 /* ---- making an instance ----------------------------------------------------------------------------------------- */
@@ -269,6 +296,8 @@ void qd_instance_free(qd_instance *i)
 {
     if (!i)
         return;
+    count_linear(i, 0);
+    count_columns(i, 0);
     BEFORE_UNMAPPING();
     if (i->store)
         wasmtime_store_delete(i->store);
@@ -319,8 +348,10 @@ static qd_status make_instance(qd_wasm_program *p, uint64_t varying, qd_call *ca
         rc = instantiate_guest(i, err);
     if (!rc)
         rc = prepare_run(i, err);
-    if (!rc)
+    if (!rc) {
+        count_columns(i, i->columns ? i->columns->memory_bytes : i->driver ? i->driver->memory_bytes : 0);
         *out = QD_TAKE(i);
+    }
     qd_instance_free(i);
     return rc;
 }

@@ -120,6 +120,8 @@ struct qd_instance {
     int32_t state; /* of an aggregate, in the batch shape */
     uint64_t runs, context_base;
     bool was_call; /* the last run was a call of another function */
+    /* What module and engine have counted for it. */
+    uint64_t linear_bytes, column_bytes;
     uint64_t host_calls, string_bytes;
     uint64_t result_bytes; /* of the strings of this run that have been read from its memory */
     qd_stop stop;

@@ -344,6 +344,7 @@ void qd_wasm_module_read_status(qd_wasm_module *m, qd_wasm_status *out)
         .source = native->source,
         .code_bytes = native->code_bytes,
         .instances = atomic_load_explicit(&m->n_instances, memory_order_relaxed),
+        .linear_bytes = atomic_load_explicit(&m->linear_bytes, memory_order_relaxed),
         .has_epoch_checks = native->backend->has_epochs,
         .is_optimizing = atomic_load_explicit(&m->is_optimizing, memory_order_relaxed),
     };

@@ -41,6 +41,7 @@ typedef struct qd_wasm_status {
     int64_t compile_ns[3]; /* by tier; 0: not compiled here */
     size_t code_bytes;
     uint32_t instances;   /* at work now */
+    uint64_t linear_bytes; /* of their linear memory (qd_instance_linear_bytes) */
     bool is_optimizing;   /* queued or under way */
     bool has_epoch_checks; /* false: provably short, compiled without */
 } qd_wasm_status;

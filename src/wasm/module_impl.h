@@ -51,6 +51,7 @@ struct qd_wasm_module {
     uint64_t longest_path;
     atomic_int_fast64_t compile_ns[3]; /* by qd_wasm_tier */
     atomic_uint n_instances;           /* at work */
+    atomic_uint_fast64_t linear_bytes; /* theirs, and of what they depend on */
 };
 
 /* All but its code and its engine. */

@@ -151,6 +151,8 @@ uint32_t qd_instance_max_rows(const qd_instance *i);
 uint64_t qd_instance_host_calls(const qd_instance *i);
 /* Bytes of strings that host functions have copied into the guest's memory since acquire. */
 uint64_t qd_instance_string_bytes(const qd_instance *i);
+/* Its linear memory now, and that of the modules that it depends on; it never shrinks. */
+uint64_t qd_instance_linear_bytes(const qd_instance *i);
 /* During a host call: the row that the function is at. False when it is at none: the module is being initialized, or
  * it is a call beside rows. */
 bool qd_instance_current_row(const qd_instance *i, uint32_t *row);

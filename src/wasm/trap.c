@@ -4,11 +4,9 @@
  * the guest itself logged about it. */
 #include <stdio.h>
 
-#include "wasm/instance.h"
+#include "wasm/frames.h"
 #include "wasm/module_impl.h"
 #include "wasm/program_impl.h"
-
-#define MAX_FRAMES 6
 
 static const char *const reasons[] = {
     [WASMTIME_TRAP_CODE_STACK_OVERFLOW] = "call stack exhausted",
@@ -29,50 +27,6 @@ static const char *const reasons[] = {
 static const char *reason_of(wasmtime_trap_code_t code)
 {
     return code < N_REASONS && reasons[code] ? reasons[code] : "unknown reason";
-}
-
-/* A guest chooses its functions' names: only what prints goes into a message. */
-static void copy_name(const wasm_name_t *name, char *out, size_t size)
-{
-    size_t n = 0;
-    for (; name && n < name->size && n + 1 < size; n++) {
-        unsigned char c = (unsigned char)name->data[n];
-        out[n] = c >= 0x20 && c < 0x7f ? (char)c : '?';
-    }
-    out[n] = 0;
-}
-
-/* `export` names a function that has lost its own name, in a stripped module; may be NULL. */
-static size_t write_frame(const wasm_frame_t *frame, const char *export, bool is_first, char *out, size_t size)
-{
-    char name[64];
-    const wasm_name_t *own = wasmtime_frame_func_name(frame);
-    const wasm_name_t borrowed = {export ? strlen(export) : 0, (char *)export};
-    copy_name(own ? own : &borrowed, name, sizeof name);
-    int n =
-        snprintf(out, size, "%s%s%sfunc %u, offset 0x%zx%s", is_first ? " at " : ", called by ", name,
-                 *name ? " (" : "", wasm_frame_func_index(frame), wasm_frame_module_offset(frame), *name ? ")" : "");
-    return n > 0 && (size_t)n < size ? (size_t)n : 0;
-}
-
-/* " at score (func 3, offset 0x1f), called by …"; without the driver's frame, the outermost. */
-static void write_frames(const qd_instance *i, const wasm_frame_vec_t *frames, char *out, size_t size)
-{
-    size_t n = frames->size, used = 0;
-    if (n > 0 && i->is_at_row)
-        n--;
-    out[0] = 0;
-    for (size_t k = 0; k < n && k < MAX_FRAMES; k++) {
-        const char *export = k + 1 == n ? i->calling : NULL;
-        size_t more = write_frame(frames->data[k], export, k == 0, out + used, size - used);
-        if (more == 0) {
-            out[used] = 0;
-            return;
-        }
-        used += more;
-    }
-    if (n > MAX_FRAMES)
-        snprintf(out + used, size - used, ", …");
 }
 
 /* A guest that was refused more and then gives up does so for that, most likely; the message gives both. */
@@ -159,22 +113,29 @@ static void add_logged(const qd_logged_error *e, qd_error *err)
     if (!err)
         return;
     copy_logged(e, text);
-    qd_fail(err, err->code, "%s; it logged: '%s'", err->message, text);
+    qd_error_append(err, "; it logged: '%s'", text);
+}
+
+static void read_stack(const qd_instance *i, const wasm_trap_t *trap, const wasmtime_error_t *error,
+                       char stack[QD_ERROR_STACK_BYTES])
+{
+    wasm_frame_vec_t frames;
+    if (trap)
+        wasm_trap_trace(trap, &frames);
+    else
+        wasmtime_error_wasm_trace(error, &frames);
+    qd_frames_write(i, &frames, stack);
+    wasm_frame_vec_delete(&frames);
 }
 
 qd_status qd_trap_describe(qd_instance *i, wasm_trap_t *trap, wasmtime_error_t *error, qd_error *err)
 {
     wasmtime_trap_code_t code;
-    wasm_frame_vec_t frames;
-    char where[320], text[256];
+    char stack[QD_ERROR_STACK_BYTES], where[320], text[256];
     const qd_logged_error *logged = logged_error(i);
     qd_status rc;
-    if (trap)
-        wasm_trap_trace(trap, &frames);
-    else
-        wasmtime_error_wasm_trace(error, &frames);
-    write_frames(i, &frames, where, logged ? sizeof where / 2 : sizeof where);
-    wasm_frame_vec_delete(&frames);
+    read_stack(i, trap, error, stack);
+    qd_frames_sentence(stack, where, logged ? sizeof where / 2 : sizeof where);
 
     if (i->stop != QD_STOP_NONE)
         rc = describe_stop(i, where, err);
@@ -186,6 +147,8 @@ qd_status qd_trap_describe(qd_instance *i, wasm_trap_t *trap, wasmtime_error_t *
         rc = qd_fail(err, QD_EUDF_FAILED, "%s%s", qd_wasm_error_text(QD_TAKE(error), text, sizeof text), where);
     if (logged && rc != QD_ECANCELED)
         add_logged(logged, err);
+    if (err)
+        memcpy(err->stack, stack, strlen(stack) + 1);
     if (trap)
         wasm_trap_delete(trap);
     if (error)

@@ -77,6 +77,48 @@ def test_calls_are_counted_for_each_document(api, things):
     assert api.ok("GET", "/api/v1/udfs/counted/stats")["statistics"]["call_count"] == got["call_count"]
 
 
+VALUE_WAT = """(module (memory (export "memory") 1)
+  (func $add (export "agg_update") (param $state i32) (param $number i64)
+    (i64.store (local.get $state) (i64.add (i64.load (local.get $state)) (local.get $number))))
+  (func (export "agg_init") (result i32) (i32.const 64))
+  (func (export "agg_serialize") (param i32) (result i64) (i64.const 0x4000000008))
+  (func (export "agg_merge") (param $state i32) (param $at i32) (param $n i32)
+    (call $add (local.get $state) (i64.load (local.get $at))))
+  (func (export "agg_finish") (param $state i32) (result i64) (i64.load (local.get $state)))
+  (func (export "value") (param $number i64) (result f64) (f64.convert_i64_s (local.get $number))))"""
+NUMBER_PARAMETERS = [{"name": "number", "type": "i64", "from": "_source.number"}]
+FIRST_100 = {"range": {"number": {"lte": 100}}}
+USES = {  # a search, and how many documents its function is called for
+    "filter": lambda use: ({"query": {"bool": {"filter": [FIRST_100, use]}}}, 100),
+    "score": lambda use: ({"query": {"script_score": {"query": FIRST_100, "script": {
+        "source": use["wasm_udf"]["name"], "lang": "wasm"}}}}, 100),
+    "transform": lambda use: ({"query": FIRST_100, "size": 7, "script_fields": {"x": use}}, 7),
+    "sort": lambda use: ({"query": FIRST_100, "size": 3, "sort": [{"_script": {"type": "number", **use}}]}, 100),
+    "aggregate": lambda use: ({"query": FIRST_100, "size": 3, "aggs": {"x": use}}, 100)}
+
+
+@pytest.mark.parametrize("place", USES)
+def test_each_kind_counts_the_documents_that_it_is_asked_about(api, things, place):
+    name = "counts_" + place
+    kind = "transform" if place == "sort" else place
+    if kind == "filter":
+        deploy_divisible(api, name)
+    else:
+        api.deploy(name, VALUE_WAT, kind=kind, abi="typed", parameters=NUMBER_PARAMETERS,
+                   function_name="agg" if kind == "aggregate" else "value")
+    search, calls = USES[place]({"wasm_udf": {"name": name}})
+    for rounds in (1, 2):
+        answer = api.ok("POST", "/things/_search", {"track_total_hits": True, **search})
+        assert answer["hits"]["total"]["value"] == (50 if place == "filter" else 100)
+        got = counted(api, name)
+        assert (got["call_count"], got["document_count"], got["error_count"]) == (rounds * calls, rounds * calls, 0)
+    if place == "aggregate":
+        assert answer["aggregations"]["x"]["value"] == 5050
+    api.ok("POST", "/api/v1/udfs/%s/test" % name, {"documents": [{"number": 1}, {"number": 2}, {}]})
+    got = counted(api, name)
+    assert (got["call_count"], got["document_count"]) == (2 * calls + 2, 2 * calls + 3), "one has no number"
+
+
 def test_an_unknown_function_has_none(api):
     answer = api.get("/api/v1/udfs/nobody/1.0.0/stats")
     assert answer.status == 404 and answer.json["error"]["code"] == "UDF_NOT_FOUND"
@@ -107,6 +149,8 @@ def test_errors_by_kind_and_the_last_one(api, things):
     assert got["last_error"]["code"] == "EXECUTION_FAILED"
     assert got["last_error"]["message"].startswith("trap: integer divide by zero")
     assert got["last_error"]["document"] in ("7", "8", "9")
+    (frame,) = got["last_error"]["stack"]
+    assert re.fullmatch(r"filter \(func 0, offset 0x[0-9a-f]+\)", frame), frame
     assert answer["performance"]["rating"] == "poor"
     assert "most often with EXECUTION_FAILED" in answer["performance"]["recommendations"][0]
 
@@ -142,6 +186,9 @@ def test_numbers_survive_a_restart_and_end_with_the_version(restartable):
     api = restartable.start()
     after = {name: stats(api, name) for name in ("lasting", "broken")}
     for name, answer in after.items():
+        of_before, now = before[name]["statistics"], answer["statistics"]
+        for member in ("tier", "code_bytes", "memory_peak_bytes"):  # not loaded yet
+            assert of_before.pop(member) is not None and not now.pop(member)
         assert answer == before[name]
     assert after["lasting"]["statistics"]["call_count"] == 270
     assert api.ok("GET", "/api/v1/udfs/lasting")["last_used_at"] == after["lasting"]["statistics"]["last_executed_at"]
@@ -153,6 +200,88 @@ def test_numbers_survive_a_restart_and_end_with_the_version(restartable):
     restartable.stop()
     api = restartable.start()
     assert counted(api, "lasting")["call_count"] == 0
+
+
+# ---- code and memory -------------------------------------------------------------------------------------------------
+
+GROWING_WAT = """(module (memory (export "memory") 1)
+  (func (export "filter") (param $number i64) (result i32)
+    (if (i64.eq (local.get $number) (i64.const 77)) (then (drop (memory.grow (i32.const 6)))))
+    (i32.const 1)))"""
+
+
+def test_code_and_memory_are_those_of_this_moment(make_daemon):
+    daemon = make_daemon()
+    api = daemon.api
+    fill(api, 100)
+    api.deploy("growing", GROWING_WAT, kind="filter", abi="typed", parameters=NUMBER_PARAMETERS)
+    before = counted(api, "growing")
+    status = api.ok("GET", "/api/v1/udfs/growing/1.0.0/status")["nodes"][0]
+    assert (before["tier"], before["code_bytes"]) == (status["tier"], status["code_bytes"])
+    assert before["code_bytes"] > 0 and before["memory_bytes"] == before["memory_peak_bytes"] == 0
+    api.count("things", {"bool": {"filter": [{"range": {"number": {"lt": 50}}}, udf("growing")]}})
+    assert counted(api, "growing")["memory_peak_bytes"] == 65536
+    api.count("things", udf("growing"))
+    got = counted(api, "growing")
+    assert got["memory_peak_bytes"] == 7 * 65536 and got["memory_bytes"] == 0 and got["instances"] == 0
+    assert 'quidditch_udf_memory_bytes{kind="linear"}' in samples(api)
+    assert samples(api)['quidditch_udf_memory_bytes{kind="linear"}'] == 0
+    api.ok("POST", "/api/v1/udfs/growing/1.0.0/stats/reset")
+    reset = counted(api, "growing")
+    assert reset["memory_peak_bytes"] == 0 and reset["code_bytes"] > 0
+    api.count("things", udf("growing"))
+    daemon.stop()
+    api = daemon.start()
+    # Asking for statistics loads nothing.
+    cold = counted(api, "growing")
+    assert (cold["call_count"], cold["tier"], cold["code_bytes"], cold["memory_peak_bytes"]) == (100, None, 0, 0)
+    assert api.ok("GET", "/api/v1/udfs/growing/1.0.0/status")["nodes"][0]["tier"] is None
+    api.count("things", udf("growing"))
+    assert counted(api, "growing")["tier"] in ("baseline", "optimized")
+
+
+# ---- the stack of an error -------------------------------------------------------------------------------------------
+
+DEEP_WAT = """(module
+  (func $divide (param $by i64) (result i64) (i64.div_s (i64.const 100) (local.get $by)))
+  (func $middle (param $by i64) (result i64) (call $divide (local.get $by)))
+  (func $top (export "value") (param $by i64) (result f64) (f64.convert_i64_s (call $middle (local.get $by)))))"""
+DEEP_STACK = [r"divide \(func 0, offset 0x[0-9a-f]+\)", r"middle \(func 1, offset 0x[0-9a-f]+\)",
+              r"top \(func 2, offset 0x[0-9a-f]+\)"]
+
+
+def expect_stack(stack, patterns):
+    assert len(stack) == len(patterns) and all(map(re.fullmatch, patterns, stack)), stack
+
+
+def test_an_error_tells_the_stack_wherever_it_is_told(restartable):
+    api = restartable.api
+    api.create("numbers", {"number": {"type": "long"}})
+    api.load("numbers", {"zero": {"number": 0}})
+    manifest = {"name": "deep", "version": "1.0.0", "kind": "transform", "abi": "typed", "function_name": "value",
+                "parameters": NUMBER_PARAMETERS}
+    api.register_wat(manifest, DEEP_WAT)
+    search = {"query": {"match_all": {}}, "script_fields": {"x": {"script": {"source": "deep", "lang": "wasm"}}}}
+    failed = api.post("/numbers/_search", search)
+    assert failed.status == 500 and failed.error["type"] == "script_exception"
+    for cause in (failed.error, failed.error["root_cause"][0]):
+        expect_stack(cause["script_stack"], DEEP_STACK)
+        assert (cause["script"], cause["lang"]) == ("deep@1.0.0", "wasm")
+        assert "trap: integer divide by zero at divide (func 0, offset" in cause["reason"]
+    for path, body in (("/api/v1/query", {"index": "numbers", **search}),
+                       ("/api/v1/udfs/deep/test", {"document": {"number": 0}}),
+                       ("/api/v1/udfs/_test", {"document": {"number": 0}, "language": "wat", "source": DEEP_WAT,
+                                               **manifest})):
+        failed = api.post(path, body)
+        assert failed.status == 500, failed
+        expect_stack(failed.error["details"]["stack"], DEEP_STACK)
+    expect_stack(counted(api, "deep")["last_error"]["stack"], DEEP_STACK)
+    assert "called by top (func 2, offset" in logs(api, "deep")["logs"][-1]["message"]
+    # An error in which no guest ran has none.
+    answer = api.post("/api/v1/udfs/deep/test", {"document": {"number": 1}, "score": "x"})
+    assert answer.status == 400 and "stack" not in answer.error["details"]
+    restartable.stop()
+    expect_stack(counted(restartable.start(), "deep")["last_error"]["stack"], DEEP_STACK)
 
 
 # ---- recent log lines ------------------------------------------------------------------------------------------------
@@ -277,6 +406,8 @@ def test_metrics_of_a_function(api, things):
     assert sum(got['quidditch_udf_compile_seconds_count{tier="%s"}' % t] for t in ("baseline", "optimized")) >= 1
     assert got['quidditch_udf_pool_instances{state="busy"}'] == 0
     assert got['quidditch_udf_memory_bytes{kind="code"}'] > 0
+    assert got['quidditch_udf_memory_bytes{kind="linear"}'] == 0, "nothing is at work"
+    assert got['quidditch_udf_memory_bytes{kind="columns"}'] > 0, "of the idle instance of a function without memory"
 
 
 def test_promtool_accepts_the_metrics(api, things):

@@ -247,6 +247,7 @@ def test_error_details__are_members_of_their_own(checked, api):
     assert details["function"] == "detailed" and details["version"] == "1.0.0"
     assert details["document"] == "it's 'one'" and "divide by zero" in details["reason"]
     assert answer.error["message"].endswith(details["reason"])
+    assert len(details["stack"]) == 1 and details["stack"][0].startswith("filter (func 0, offset 0x")
     answer = checked.call("GET", "/api/v1/udfs/detailed/7.0.0")
     assert answer.error["details"] == {"name": "detailed", "version": "7.0.0"}
     answer = checked.call("POST", "/api/v1/udfs/detailed/test", {"version": "8.0.0", "document": {}})

@@ -275,6 +275,43 @@ static void test_parts__cut_message__never_beyond_its_end(void **state)
     assert_part(&err, err.function, "");
 }
 
+static void test_append__stands_behind_the_message__and_keeps_the_rest(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    char long_text[600];
+    qd_fail_field(&err, QD_EUDF_FAILED, "a.b", "trap");
+    strcpy(err.stack, "f (func 0, offset 0x1)");
+    qd_error_append(&err, " at %s", "f");
+    assert_string_equal(err.message, "trap at f");
+    assert_string_equal(err.field, "a.b");
+    assert_string_equal(err.stack, "f (func 0, offset 0x1)");
+    assert_int_equal(err.code, QD_EUDF_FAILED);
+    memset(long_text, 'y', sizeof long_text);
+    qd_error_append(&err, "%.*s\xE2\x82\xAC", 500, long_text); /* room for two bytes of the last three */
+    assert_int_equal(strlen(err.message), 509);
+    qd_error_append(&err, "\xE2\x82\xAC");
+    assert_int_equal(strlen(err.message), 509);
+    qd_error_append(&err, "zzz");
+    assert_int_equal(strlen(err.message), 511);
+    qd_error_append(&err, "z");
+    assert_int_equal(strlen(err.message), 511);
+    qd_error_append(NULL, "z");
+}
+
+static void test_fail__forgets_the_stack_of_the_error_before__prefix_keeps_it(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    qd_fail(&err, QD_EUDF_FAILED, "trap");
+    strcpy(err.stack, "f (func 0, offset 0x1)");
+    qd_error_set_function(&err, "f@1.0.0", NULL);
+    assert_string_equal(err.stack, "f (func 0, offset 0x1)");
+    qd_fail(&err, QD_EINVAL, "another");
+    assert_string_equal(err.stack, "");
+    assert_part(&err, err.function, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +331,8 @@ int main(void)
         cmocka_unit_test(test_set_function__without_document__no_such_part),
         cmocka_unit_test(test_set_function__long_id__cut_between_characters_and_the_reason_stays),
         cmocka_unit_test(test_parts__cut_message__never_beyond_its_end),
+        cmocka_unit_test(test_append__stands_behind_the_message__and_keeps_the_rest),
+        cmocka_unit_test(test_fail__forgets_the_stack_of_the_error_before__prefix_keeps_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

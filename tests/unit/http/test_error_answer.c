@@ -66,6 +66,31 @@ static void test_api_shape(void **state)
            "operator\",\"details\":{\"line\":2,\"column\":5}}}");
 }
 
+static void test_stack__in_both_shapes(void **state)
+{
+    (void)state;
+    qd_error failed = ERROR(QD_EUDF_FAILED, 0, 0, "", "trap: unreachable");
+    strcpy(failed.stack, "inner \"q\" (func 1, offset 0x2)\nouter (func 0, offset 0x3)");
+    qd_error_set_function(&failed, "f@1.0.0", NULL);
+    expect("/api/v1/query", &ROUTE, &failed, 500,
+           "{\"error\":{\"code\":\"EXECUTION_FAILED\",\"message\":\"function 'f@1.0.0': trap: unreachable\","
+           "\"details\":{\"function\":\"f\",\"version\":\"1.0.0\",\"reason\":\"trap: unreachable\","
+           "\"stack\":[\"inner \\\"q\\\" (func 1, offset 0x2)\",\"outer (func 0, offset 0x3)\"]}}}");
+#define CAUSE                                                                                                          \
+    "\"type\":\"script_exception\",\"reason\":\"function 'f@1.0.0': trap: unreachable\",\"script_stack\":["            \
+    "\"inner \\\"q\\\" (func 1, offset 0x2)\",\"outer (func 0, offset "                                                \
+    "0x3)\"],\"script\":\"f@1.0.0\",\"lang\":\"wasm\""
+    expect("/a/_search", &ROUTE, &failed, 500, "{\"error\":{\"root_cause\":[{" CAUSE "}]," CAUSE "},\"status\":500}");
+    /* A script_exception always has it; what says nothing of a function never does. */
+    qd_error refused = ERROR(QD_EUDF_WASM, 0, 0, "", "no export");
+    qd_error_set_function(&refused, "f@1.0.0", NULL);
+#define REFUSED                                                                                                        \
+    "\"type\":\"script_exception\",\"reason\":\"function 'f@1.0.0': no export\",\"script_stack\":[],"                  \
+    "\"script\":\"f@1.0.0\",\"lang\":\"wasm\""
+    expect("/a/_search", &ROUTE, &refused, 422,
+           "{\"error\":{\"root_cause\":[{" REFUSED "}]," REFUSED "},\"status\":422}");
+}
+
 static void test_busy__says_when_to_come_back(void **state)
 {
     (void)state;
@@ -85,6 +110,7 @@ int main(void)
         cmocka_unit_test(test_search_shape),
         cmocka_unit_test(test_router_shape),
         cmocka_unit_test(test_api_shape),
+        cmocka_unit_test(test_stack__in_both_shapes),
         cmocka_unit_test(test_busy__says_when_to_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

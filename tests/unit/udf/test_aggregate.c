@@ -200,6 +200,13 @@ static void test_aggregate__skipped_documents__leave_the_state_as_if_they_were_n
         assert_status_ok(qd_aggregator_finish(x.a, &v, &x.err), &x.err);
         assert_int_equal(v.type, QD_F64);
         assert_true(v.as.f == 3);
+        /* Each document once, though a block begins again after each that fails. A typed function is not called for the
+         * one without a price; init, merge and finish are no calls. */
+        qd_stats_summary counted;
+        assert_status_ok(qd_udf_stats_read(x.udf->stats, &counted, &x.err), &x.err);
+        assert_int_equal(counted.documents, 3 * 6);
+        assert_int_equal(counted.calls, strstr(SHAPES[i].manifest, "typed") ? 3 * 5 : 3 * 6);
+        assert_int_equal(counted.errors, 3 * 2);
         end(&x);
     }
 }

@@ -7,7 +7,7 @@
 
 static const qd_rating_facts ROW = {.is_row_shape = true, .call_ms = 100, .memory_bytes = 16u << 20};
 static const qd_rating_facts TYPED = {.call_ms = 100, .memory_bytes = 16u << 20};
-static const qd_rating_facts BASELINE = {.is_baseline = true, .call_ms = 100};
+static const qd_rating_facts BASELINE = {.code.tier = QD_TIER_BASELINE, .call_ms = 100};
 
 /* 20,000 calls of 40 ns each, without a fault. */
 static qd_stats_summary healthy(void)
@@ -166,9 +166,16 @@ static void test_judge__baseline_code_and_many_calls__says_so(void **state)
 
 static void test_judge__everything_wrong__all_the_advice_and_the_worst_rating(void **state)
 {
-    qd_stats_summary s = {.calls = 1000000, .avg_ns = 5e5, .p50_ns = 100, .p99_ns = 1e7, .host_calls = 10000000,
-                          .string_bytes = UINT64_C(5000000000), .errors = 300000, .errors_by_kind = {1, 2, 299997}};
-    const qd_rating_facts facts = {true, true, 100, 1 << 20};
+    qd_stats_summary s = {.calls = 1000000,
+                          .avg_ns = 5e5,
+                          .p50_ns = 100,
+                          .p99_ns = 1e7,
+                          .host_calls = 10000000,
+                          .string_bytes = UINT64_C(5000000000),
+                          .errors = 300000,
+                          .errors_by_kind = {1, 2, 299997}};
+    const qd_rating_facts facts = {
+        .is_row_shape = true, .code.tier = QD_TIER_BASELINE, .call_ms = 100, .memory_bytes = 1 << 20};
     qd_verdict v;
     (void)state;
     qd_rating_judge(&s, &facts, &v);

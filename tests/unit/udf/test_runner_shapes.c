@@ -434,6 +434,16 @@ static void test_batch__bad_score__is_an_error(void **state)
         "(f64.store " AT("$r", "3") " (f64.load " AT("$a", "3") ")) (f64.store " AT("$a", "3") " (f64.const -1))"))
 #define SCORE_OF_ROW "(f64.load " AT("$a", "3") ")"
 
+static void assert_counts(const use *u, uint64_t documents, uint64_t calls, uint64_t errors)
+{
+    qd_error err = QD_ERROR_INIT;
+    qd_stats_summary s;
+    assert_status_ok(qd_udf_stats_read(u->udf->stats, &s, &err), &err);
+    assert_int_equal(s.documents, documents);
+    assert_int_equal(s.calls, calls);
+    assert_int_equal(s.errors, errors);
+}
+
 static void test_batch__trap__names_the_first_document_and_says_so(void **state)
 {
     (void)state;
@@ -443,6 +453,8 @@ static void test_batch__trap__names_the_first_document_and_says_so(void **state)
     assert_int_equal(run(&u, 2048), QD_EUDF_FAILED);
     assert_non_null(strstr(u.err.message, "document 'doc0': trap: unreachable executed"));
     assert_non_null(strstr(u.err.message, "(in the batch shape: the document is the first of the 2048 of the call)"));
+    assert_int_equal(strncmp(u.err.stack, "filter (func ", 13), 0);
+    assert_counts(&u, 2048, 1, 1); /* nobody knows how many it had done */
     end(&u);
 }
 
@@ -458,6 +470,7 @@ static void test_batch__forgiven__finds_the_rows_that_fail(void **state)
         for (uint32_t row = 0; row < 2048; row++)
             assert_true(u.valid[row] && u.numbers[row] == (row == 17 || row == 1234 ? 7 : row));
     }
+    assert_counts(&u, 2 * 2048, 2 * 2048, 2 * 2); /* each row once, though pieces are run again to find the two */
     end(&u);
 }
 
@@ -470,6 +483,7 @@ static void test_batch__all_fail__ends_soon(void **state)
     run_ok(&u, 2048);
     for (uint32_t row = 0; row < 2048; row++)
         assert_false(u.valid[row]);
+    assert_counts(&u, 2048, 2048, 2048);
     end(&u);
 }
 

@@ -100,7 +100,7 @@ static void test_null__everything__counts_nothing(void **state)
     qd_udf_stats_error(NULL, &e, NULL);
     qd_udf_stats_more_errors(NULL, QD_EUDF_FAILED, 3);
     qd_udf_stats_instance_up(NULL);
-    qd_udf_stats_instance_down(NULL);
+    qd_udf_stats_instance_down(NULL, 1);
     assert_null(qd_udf_stats_logs(NULL));
     assert_int_equal(qd_udf_stats_last_used_ms(NULL), 0);
     assert_int_equal(qd_udf_stats_reset(NULL, &err), QD_OK);
@@ -117,6 +117,7 @@ static void test_error__by_kind__with_the_last_one(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
         qd_error e = error_of(codes[i], i == 6 ? "trap: unreachable" : "another");
+        strcpy(e.stack, i == 6 ? "f (func 0, offset 0x1)" : "another (func 1, offset 0x2)");
         qd_udf_stats_error(s, &e, i == 6 ? &id : NULL);
     }
     qd_udf_stats_more_errors(s, QD_EUDF_FAILED, 4);
@@ -128,6 +129,9 @@ static void test_error__by_kind__with_the_last_one(void **state)
     assert_string_equal(got.last_error, "trap: unreachable");
     assert_string_equal(got.last_error_document, "doc-7");
     assert_true(got.last_error_ms > 0);
+    char stack[QD_ERROR_STACK_BYTES];
+    assert_int_equal(qd_stats_read_with_stack(s, &got, stack, NULL), QD_OK);
+    assert_string_equal(stack, "f (func 0, offset 0x1)");
     qd_udf_stats_unref(s);
 }
 
@@ -137,15 +141,19 @@ static void test_instances__up_and_down__peak_stays(void **state)
     (void)state;
     for (int i = 0; i < 3; i++)
         qd_udf_stats_instance_up(s);
-    qd_udf_stats_instance_down(s);
-    qd_udf_stats_instance_down(s);
+    qd_udf_stats_instance_down(s, 65536);
+    qd_udf_stats_instance_down(s, 3 * 65536);
     qd_udf_stats_instance_up(s);
+    qd_udf_stats_instance_up(s);
+    qd_udf_stats_instance_down(s, 65536);
+    assert_int_equal(read_stats(s).linear_peak_bytes, 3 * 65536);
     assert_int_equal(read_stats(s).instances, 2);
     assert_int_equal(read_stats(s).instances_peak, 3);
     qd_error err;
     assert_status_ok(qd_udf_stats_reset(s, &err), &err);
     assert_int_equal(read_stats(s).instances, 2);
     assert_int_equal(read_stats(s).instances_peak, 2);
+    assert_int_equal(read_stats(s).linear_peak_bytes, 0);
     qd_udf_stats_unref(s);
 }
 
@@ -194,7 +202,7 @@ static void *add_many(void *arg)
         if (i % 100 == 0)
             qd_udf_stats_error(s, &e, NULL);
         qd_udf_stats_instance_up(s);
-        qd_udf_stats_instance_down(s);
+        qd_udf_stats_instance_down(s, 65536);
     }
     qd_udf_stats_unref(s);
     return NULL;
@@ -245,6 +253,7 @@ static void fill_kept(qd_stats_kept *k)
     k->error->at_ms = 1795000000000;
     strcpy(k->error->message, "memory: 17 MiB");
     strcpy(k->error->document, "a document");
+    strcpy(k->error->stack, "f (func 0, offset 0x1)\ng (func 1, offset 0x2)");
 }
 
 static void test_row__written_and_read__is_the_same(void **state)
@@ -265,9 +274,39 @@ static void test_row__written_and_read__is_the_same(void **state)
     assert_memory_equal(got.error, k.error, sizeof *k.error);
     qd_stats_row_write(&got, &again);
     assert_true(qd_str_eq(qd_buf_str(&row), qd_buf_str(&again)));
-    assert_true(row.n < 256);
+    assert_true(row.n < 300);
     qd_buf_deinit(&row);
     qd_buf_deinit(&again);
+    qd_stats_kept_deinit(&k);
+    qd_stats_kept_deinit(&got);
+}
+
+/* Written before there were stacks. */
+static void test_row__of_version_1__is_read_without_a_stack(void **state)
+{
+    qd_stats_kept k, got = {0};
+    qd_buf row, old;
+    (void)state;
+    fill_kept(&k);
+    qd_buf_init(&row, 1 << 20);
+    qd_buf_init(&old, 1 << 20);
+    qd_stats_row_write(&k, &row);
+    size_t n = strlen(k.error->stack);
+    const char *stack = memmem(row.p, row.n, k.error->stack, n);
+    assert_non_null(stack);
+    size_t at = (size_t)(stack - row.p) - 1; /* its length, one byte, stands before it */
+    assert_int_equal(row.p[at], n);
+    qd_buf_add_char(&old, 1);
+    qd_buf_add(&old, row.p + 1, at - 1);
+    qd_buf_add(&old, row.p + at + 1 + n, row.n - at - 1 - n);
+    assert_true(qd_stats_row_read(qd_buf_str(&old), &got));
+    assert_string_equal(got.error->message, "memory: 17 MiB");
+    assert_string_equal(got.error->document, "a document");
+    assert_string_equal(got.error->stack, "");
+    assert_int_equal(got.latency.count, k.latency.count);
+    assert_memory_equal(&got.totals, &k.totals, sizeof k.totals);
+    qd_buf_deinit(&row);
+    qd_buf_deinit(&old);
     qd_stats_kept_deinit(&k);
     qd_stats_kept_deinit(&got);
 }
@@ -322,7 +361,8 @@ static void test_write_json__nothing_counted__has_every_member(void **state)
         "\"error_count\":0,\"error_rate\":0.0,\"errors_by_type\":{},\"min_latency_us\":0.0,\"avg_latency_us\":0.0,"
         "\"p50_latency_us\":0.0,\"p95_latency_us\":0.0,\"p99_latency_us\":0.0,\"p999_latency_us\":0.0,"
         "\"max_latency_us\":0.0,\"total_execution_time_ms\":0.0,\"last_executed_at\":null,\"last_error\":null,"
-        "\"host_call_count\":0,\"string_bytes_copied\":0,\"instances\":0,\"instances_peak\":0},"
+        "\"host_call_count\":0,\"string_bytes_copied\":0,\"instances\":0,\"instances_peak\":0,"
+        "\"tier\":null,\"code_bytes\":0,\"memory_bytes\":0,\"memory_peak_bytes\":0},"
         "\"performance\":{\"rating\":\"excellent\",\"recommendations\":[\"it was not called yet: there is nothing to "
         "rate\"]}}");
     qd_buf_deinit(&out);
@@ -376,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_rough_ns__after_some_blocks__is_the_average),
         cmocka_unit_test(test_add__from_many_threads_and_read_meanwhile__nothing_is_lost),
         cmocka_unit_test(test_row__written_and_read__is_the_same),
+        cmocka_unit_test(test_row__of_version_1__is_read_without_a_stack),
         cmocka_unit_test(test_row__cut_or_changed__is_refused_or_read_but_never_worse),
         cmocka_unit_test(test_write_json__nothing_counted__has_every_member),
         cmocka_unit_test(test_write_json__calls_and_errors__says_so),

@@ -112,6 +112,34 @@ static void test_link__chain__computes_with_memories_apart(void **state)
     assert_true(*(const double *)qd_instance_results(f->instance) == 51);
 }
 
+static void test_link__trap_in_a_dependency__frames_name_their_modules(void **state)
+{
+    fixture *f = *state;
+    qd_wasm_module *below = module(f,
+                                   "(module $divisions (memory 3) (func $divide (export \"divide\") (param i32)"
+                                   " (result i32) (i32.div_s (i32.const 1) (local.get 0))))",
+                                   NULL, 0);
+    const qd_wasm_dependency dep = {QD_STR("d"), below};
+    qd_wasm_module *top = module(f,
+                                 "(module $ranking (import \"d\" \"divide\" (func $d (param i32) (result i32)))"
+                                 " (memory (export \"memory\") 1)"
+                                 " (func $rank (export \"f\") (param i64) (result i32)"
+                                 "  (call $d (i32.wrap_i64 (i64.shr_u (local.get 0) (i64.const 48))))))",
+                                 &dep, 1);
+    use(f, top, QD_SHAPE_ROW);
+    assert_int_equal(qd_instance_linear_bytes(f->instance), 4 * 65536); /* both */
+    assert_int_equal(fixture_run(f, 1), QD_EUDF_FAILED);
+    unsigned inner, outer;
+    int end = 0;
+    assert_int_equal(
+        sscanf(f->err.stack,
+               "divide (func 0, offset 0x%x, module divisions)\nrank (func 1, offset 0x%x, module ranking)%n", &inner,
+               &outer, &end),
+        2);
+    assert_true(end > 0 && f->err.stack[end] == 0);
+    assert_message_has(f, "trap: integer divide by zero at divide (func 0, offset 0x");
+}
+
 static void test_link__dependency_outlives_its_owner(void **state)
 {
     fixture *f = *state;
@@ -310,6 +338,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
     const struct CMUnitTest tests[] = {
         TEST(test_link__chain__computes_with_memories_apart),
+        TEST(test_link__trap_in_a_dependency__frames_name_their_modules),
         TEST(test_link__dependency_outlives_its_owner),
         TEST(test_link__unfit__is_refused),
         TEST(test_link__more_than_eight_in_all__is_refused),
