@@ -72,7 +72,8 @@ static const option LIST_OPTIONS[] = {
 };
 static const option INIT_OPTIONS[] = {
     {"lang", "LANGUAGE", "c, rust, assemblyscript, wat or go"},
-    {"abi", "SHAPE", "typed (default), handle or batch: a scorer; row: a filter that asks for fields by name"},
+    {"kind", "KIND", "score (default), filter, transform or aggregate"},
+    {"abi", "SHAPE", "typed (default); of a score also handle and batch, of a filter (its default kind) row"},
     {"dir", "DIR", "the project's directory (default: the name)"},
     {0},
 };
@@ -87,6 +88,8 @@ static const option BENCH_OPTIONS[] = {
 static const option ROLLBACK_OPTIONS[] = {{"to", "VERSION", "to this version (default: the one before)"}, {0}};
 static const option HISTORY_OPTIONS[] = {{"page", "N", "from 1"}, {"size", "N", "entries per page (100)"}, {0}};
 static const option STATS_OPTIONS[] = {{"reset", NULL, "begin anew"}, {0}};
+static const option LOGS_OPTIONS[] = {
+    {"follow", NULL, "go on with the lines that come, until interrupted (with --json: an object per line)"}, {0}};
 static const option COMPILE_OPTIONS[] = {
     {"target", "MACHINE", "x86_64 or aarch64 (default: as this one)"},
     {"out", "FILE", "where to (default: beside the module, .cwasm)"},
@@ -133,7 +136,7 @@ static const command COMMANDS[] = {
     {"udf", "status", "NAME[@VERSION]", "its state and native code, per node", 1, 1, NULL, udf_status},
     {"udf", "stats", "NAME[@VERSION]", "its calls, errors and times, and what to do about them", 1, 1, STATS_OPTIONS,
      udf_stats},
-    {"udf", "logs", "NAME[@VERSION]", "its last log lines and errors", 1, 1, NULL, udf_logs},
+    {"udf", "logs", "NAME[@VERSION]", "its last log lines and errors", 1, 1, LOGS_OPTIONS, udf_logs},
     {"udf", "versions", "NAME", "a function's versions", 1, 1, NULL, udf_versions},
     {"udf", "activate", "NAME@VERSION", "make this version the one that the name alone means", 1, 1, NULL,
      udf_activate},

@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 typedef struct embedded_file {
-    const char *language, *shape; /* "*": any */
-    const char *path;             /* in the project; may hold @name@ */
+    const char *language, *kind, *shape; /* "*": any */
+    const char *path;                    /* in the project; may hold @name@ */
     const unsigned char *bytes;
     size_t n;
     bool is_executable;

@@ -30,16 +30,38 @@ static const option *find(const option *table, const char *name, size_t n)
     return NULL;
 }
 
+/* Those few options that people write with one letter everywhere, where a command has them. */
+static const struct {
+    char letter;
+    const char *name;
+} LETTERS[] = {{'h', "help"}, {'f', "follow"}, {'q', "quiet"}};
+
+static const option *find_letter(const char *text, const option *mine, const option *global)
+{
+    for (size_t i = 0; text[1] == '\0' && i < sizeof LETTERS / sizeof *LETTERS; i++) {
+        const char *name = LETTERS[i].name;
+        if (LETTERS[i].letter != text[0])
+            continue;
+        const option *o = find(mine, name, strlen(name));
+        return o ? o : find(global, name, strlen(name));
+    }
+    return NULL;
+}
+
 static qd_status take_option(args *a, int argc, char **argv, int *i, const option *mine, const option *global,
                              qd_error *err)
 {
-    const char *text = argv[*i] + 2, *equals = strchr(text, '=');
+    bool is_long = argv[*i][1] == '-';
+    const char *text = argv[*i] + 1 + is_long, *equals = strchr(text, '=');
     size_t n = equals ? (size_t)(equals - text) : strlen(text);
-    const option *o = find(mine, text, n);
-    if (!o)
+    const option *o = is_long ? find(mine, text, n) : find_letter(text, mine, global);
+    if (!o && is_long)
         o = find(global, text, n);
-    if (!o)
+    if (!o && is_long)
         return usage_error(err, "there is no option --%.*s here", (int)n, text);
+    if (!o)
+        return usage_error(err, "there is no option %s (write -- before an argument that starts with a dash)",
+                           argv[*i]);
     if (a->n_given == OPTIONS_MAX)
         return usage_error(err, "more than %d options", OPTIONS_MAX);
     const char *value = "";
@@ -64,15 +86,10 @@ qd_status args_parse(args *a, int argc, char **argv, const option *mine, const o
     for (int i = 0; i < argc; i++) {
         if (!only_words && strcmp(argv[i], "--") == 0) {
             only_words = true;
-        } else if (!only_words && strcmp(argv[i], "-h") == 0) {
-            a->given[a->n_given < OPTIONS_MAX ? a->n_given++ : 0].name = "help";
-        } else if (!only_words && argv[i][0] == '-' && argv[i][1] == '-') {
+        } else if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0') {
             qd_status rc = take_option(a, argc, argv, &i, mine, global, err);
             if (rc)
                 return rc;
-        } else if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0') {
-            return usage_error(err, "there is no option %s (write -- before an argument that starts with a dash)",
-                               argv[i]);
         } else if (a->n_words == ARGS_MAX) {
             return usage_error(err, "too many arguments, from '%s' on", argv[i]);
         } else {

@@ -20,13 +20,22 @@
 #define MAX_PATH_BYTES 4096
 
 typedef struct project {
-    const char *name, *language, *shape, *directory;
+    const char *name, *language, *kind, *shape, *directory; /* kind and shape are NULL where nobody asked for one */
 } project;
+
+static bool is_any(const char *word)
+{
+    return strcmp(word, "*") == 0;
+}
+
+static bool fits(const char *of_file, const char *wanted)
+{
+    return is_any(of_file) || !wanted || strcmp(of_file, wanted) == 0;
+}
 
 static bool is_for(const embedded_file *f, const project *p)
 {
-    return (strcmp(f->language, "*") == 0 || strcmp(f->language, p->language) == 0) &&
-           (strcmp(f->shape, "*") == 0 || strcmp(f->shape, p->shape) == 0);
+    return fits(f->language, p->language) && fits(f->kind, p->kind) && fits(f->shape, p->shape);
 }
 
 typedef const char *column(const embedded_file *f);
@@ -34,6 +43,11 @@ typedef const char *column(const embedded_file *f);
 static const char *language_of(const embedded_file *f)
 {
     return f->language;
+}
+
+static const char *kind_of(const embedded_file *f)
+{
+    return f->kind;
 }
 
 static const char *shape_of(const embedded_file *f)
@@ -47,7 +61,7 @@ static bool is_in_table(const char *word, column *get, char *list, size_t size)
     list[0] = '\0';
     for (const embedded_file *f = embedded_files; f->language; f++) {
         const char *here = get(f);
-        bool is_new = strcmp(here, "*") != 0;
+        bool is_new = !is_any(here);
         if (is_new && word && strcmp(here, word) == 0)
             return true;
         for (const embedded_file *g = embedded_files; is_new && g < f; g++)
@@ -68,9 +82,31 @@ static qd_status check_words(const project *p, qd_error *err)
     }
     if (!is_in_table(p->language, language_of, list, sizeof list))
         return usage_error(err, "there is no template for the language '%s'; there is one for: %s", p->language, list);
-    if (!is_in_table(p->shape, shape_of, list, sizeof list))
+    if (p->kind && !is_in_table(p->kind, kind_of, list, sizeof list))
+        return usage_error(err, "option --kind: expected one of %s; got '%s'", list, p->kind);
+    if (p->shape && !is_in_table(p->shape, shape_of, list, sizeof list))
         return usage_error(err, "option --abi: expected one of %s; got '%s'", list, p->shape);
     return QD_OK;
+}
+
+/* What was not asked for, by the table's first file of one kind and one shape that fits. */
+static qd_status choose(project *p, qd_error *err)
+{
+    for (const embedded_file *f = embedded_files; f->language; f++) {
+        if (is_any(f->kind) || is_any(f->shape) || !is_for(f, p))
+            continue;
+        p->kind = f->kind;
+        p->shape = f->shape;
+        return QD_OK;
+    }
+    char list[160] = "";
+    for (const embedded_file *f = embedded_files; f->language; f++) {
+        size_t n = strlen(list);
+        if (strcmp(f->kind, p->kind) == 0 && strcmp(f->path, "manifest.json") == 0)
+            snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", f->shape);
+    }
+    return usage_error(err, "there is no template for the kind '%s' in the shape '%s'; there is one in: %s", p->kind,
+                       p->shape, list);
 }
 
 static qd_status check_name(const char *name, qd_error *err)
@@ -174,10 +210,11 @@ qd_status udf_init(qctl *q, const args *a, qd_error *err)
 {
     project p = {.name = a->words[0],
                  .language = args_text(a, "lang", NULL),
-                 .shape = args_text(a, "abi", "typed"),
+                 .kind = args_text(a, "kind", NULL),
+                 .shape = args_text(a, "abi", NULL),
                  .directory = args_text(a, "dir", a->words[0])};
     qd_status rc = check_name(p.name, err);
-    if (rc || (rc = check_words(&p, err)))
+    if (rc || (rc = check_words(&p, err)) || (rc = choose(&p, err)))
         return rc;
     if ((rc = check_free(p.directory, err)))
         return rc;
@@ -186,9 +223,10 @@ qd_status udf_init(qctl *q, const args *a, qd_error *err)
             return rc;
     }
     if (q->is_json)
-        printf("{\"name\":\"%s\",\"language\":\"%s\",\"abi\":\"%s\"}\n", p.name, p.language, p.shape);
+        printf("{\"name\":\"%s\",\"language\":\"%s\",\"kind\":\"%s\",\"abi\":\"%s\"}\n", p.name, p.language, p.kind,
+               p.shape);
     else if (!q->is_quiet)
-        printf("made %s: a function in %s, of the %s shape\nnext: qctl udf build %s && qctl udf test --here %s/\n",
-               p.directory, p.language, p.shape, p.directory, p.directory);
+        printf("made %s: %s %s in %s, of the %s shape\nnext: qctl udf build %s && qctl udf test --here %s\n",
+               p.directory, p.kind[0] == 'a' ? "an" : "a", p.kind, p.language, p.shape, p.directory, p.directory);
     return QD_OK;
 }

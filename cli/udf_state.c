@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a version of a function does at the moment: its state and native code, its figures, its last log lines; and its
- * bytes. NAME alone means the active version. */
+ * What a version of a function does at the moment: its state and native code, its figures; and its bytes. NAME alone
+ * means the active version. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,39 +117,6 @@ static qd_status reset_stats(qctl *q, const char *spec, qd_error *err)
 qd_status udf_stats(qctl *q, const args *a, qd_error *err)
 {
     return args_has(a, "reset") ? reset_stats(q, a->words[0], err) : show(q, a->words[0], "/stats", print_stats, err);
-}
-
-/* ---- logs -------------------------------------------------------------------------------------------------------- */
-
-/* A line of a function may hold anything; it must not steer the terminal. */
-static void print_text(const char *text)
-{
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-        putchar(*p == '\n' || *p == '\t' ? ' ' : *p < 0x20 || *p == 0x7F ? '?' : *p);
-}
-
-static qd_status print_logs(const json_t *v, qd_error *err)
-{
-    (void)err;
-    size_t i;
-    json_t *line;
-    json_array_foreach (json_at(v, "logs"), i, line) {
-        const char *document = json_text_at(line, "document");
-        printf("%s  %-5s ", json_text_at(line, "at"), json_text_at(line, "level"));
-        print_text(json_text_at(line, "message"));
-        fputs(*document ? "  (document " : "", stdout);
-        print_text(document);
-        puts(*document ? ")" : "");
-    }
-    int64_t dropped = json_i64_at(v, "dropped");
-    if (dropped > 0)
-        printf("%lld more were dropped\n", (long long)dropped);
-    return QD_OK;
-}
-
-qd_status udf_logs(qctl *q, const args *a, qd_error *err)
-{
-    return show(q, a->words[0], "/logs", print_logs, err);
 }
 
 /* ---- wasm -------------------------------------------------------------------------------------------------------- */

@@ -120,11 +120,14 @@ qd_status qd_api_udf_stats_reset(qd_request *rq, qd_error *err)
 
 qd_status qd_api_udf_logs(qd_request *rq, qd_error *err)
 {
+    char version[QD_VERSION_SIZE];
     qd_udf_stats *stats = NULL;
-    qd_status status = find_stats(rq, &stats, err);
+    qd_status status = resolve(rq, version, err);
+    if (status == QD_OK)
+        status = find_stats(rq, &stats, err);
     if (status != QD_OK)
         return status;
-    qd_recent_logs_write_json(qd_udf_stats_logs(stats), &rq->json);
+    qd_recent_logs_write_json(qd_udf_stats_logs(stats), version, &rq->json);
     qd_udf_stats_unref(stats);
     return QD_OK;
 }

@@ -93,6 +93,7 @@ static bool append(qd_recent_logs *l, const qd_recent_line *line)
     l->lines[(l->first + l->n) % QD_RECENT_LOG_LINES] = *line;
     l->bytes += bytes_of(line);
     l->n++;
+    l->added++;
     return true;
 }
 
@@ -121,11 +122,13 @@ void qd_recent_logs_add(qd_recent_logs *l, int64_t now_ms, int level, qd_str mes
     }
 }
 
-static void write_line(const qd_recent_line *line, qd_json *w)
+static void write_line(const qd_recent_line *line, uint64_t seq, qd_json *w)
 {
     static const char *const LEVELS[] = {"debug", "info", "warn", "error"};
     char at[QD_ISO8601_SIZE];
     qd_json_begin_object(w);
+    qd_json_key(w, "seq");
+    qd_json_u64(w, seq);
     qd_json_kv_z(w, "at", qd_clock_iso8601(line->at_ms, at));
     qd_json_kv_z(w, "level", LEVELS[line->level & 3]);
     qd_json_key(w, "message");
@@ -138,14 +141,15 @@ static void write_line(const qd_recent_line *line, qd_json *w)
     qd_json_end_object(w);
 }
 
-void qd_recent_logs_write_json(qd_recent_logs *l, qd_json *w)
+void qd_recent_logs_write_json(qd_recent_logs *l, const char *version, qd_json *w)
 {
     qd_json_begin_object(w);
+    qd_json_kv_z(w, "version", version);
     qd_json_key(w, "logs");
     qd_json_begin_array(w);
     pthread_mutex_lock(&l->mutex);
     for (size_t i = 0; i < l->n; i++)
-        write_line(&l->lines[(l->first + i) % QD_RECENT_LOG_LINES], w);
+        write_line(&l->lines[(l->first + i) % QD_RECENT_LOG_LINES], l->added - l->n + 1 + i, w);
     pthread_mutex_unlock(&l->mutex);
     qd_json_end_array(w);
     qd_json_key(w, "dropped");

@@ -35,6 +35,7 @@ typedef struct qd_recent_logs {
     pthread_mutex_t mutex;
     qd_recent_line *lines; /* a ring; NULL: nothing was ever logged */
     size_t first, n, bytes;
+    uint64_t added; /* lines ever: the number of the newest */
 } qd_recent_logs;
 
 void qd_recent_logs_init(qd_recent_logs *l);
@@ -46,8 +47,9 @@ bool qd_recent_logs_wants(qd_recent_logs *l, int level, int64_t now_ms);
 /* Adds a line, cut to QD_RECENT_LOG_LINE_BYTES at a character's end. `document` NULL: none. Dropped, and counted, when
  * another thread is adding. Threads: any; never waits. */
 void qd_recent_logs_add(qd_recent_logs *l, int64_t now_ms, int level, qd_str message, const qd_str *document);
-/* {"logs":[{"at","level","message","document"}],"dropped":n}, the newest last. Threads: any. */
-void qd_recent_logs_write_json(qd_recent_logs *l, qd_json *w);
+/* {"version","logs":[{"seq","at","level","message","document"}],"dropped":n}, the newest last. `seq` counts lines from
+ * 1 since the process began, for those who ask again. Threads: any. */
+void qd_recent_logs_write_json(qd_recent_logs *l, const char *version, qd_json *w);
 void qd_recent_logs_clear(qd_recent_logs *l);
 
 #endif

@@ -153,6 +153,45 @@ def test_project__of_the_other_shapes__passes_its_cases(offline, language):
     assert measured["abi"] == "batch" and measured["host_calls_per_document"] < 0.01
 
 
+# What a search makes of documents with a function of each kind, as it comes from its template.
+def search_filter(api, index, name):
+    return set(api.ids(index, {"wasm_udf": {"name": name, "parameters": {"limit": 10}}}))
+
+
+def search_transform(api, index, name):
+    answer = api.ok("POST", "/%s/_search" % index, {"script_fields": {"start": {"script": {
+        "source": name, "params": {"length": 3}}}}})
+    return {hit["_id"]: hit["fields"]["start"] for hit in answer["hits"]["hits"]}
+
+
+def search_aggregate(api, index, name):
+    answer = api.ok("POST", "/%s/_search" % index, {"size": 0, "aggs": {"mean": {"wasm_udf": {"name": name}}}})
+    return answer["aggregations"]["mean"]["value"]
+
+
+KINDS = {"filter": (search_filter, {"a", "c"}, 5),
+         "transform": (search_transform, {"a": ["red"], "b": ["Łód"], "c": [None]}, 5),
+         "aggregate": (search_aggregate, pytest.approx(12), 5)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_project__of_each_kind__is_built_tested_deployed_and_used(api, qctl, index, tmp_path, language, kind):
+    name, environment = "%s_%s" % (kind, language), compiler(language)
+    search, expected, n = KINDS[kind]
+    made = qctl("udf", "init", name, "--lang", language, "--kind", kind).out
+    article = "an" if kind == "aggregate" else "a"
+    assert made.startswith("made %s: %s %s in %s, of the typed shape\n" % (name, article, kind, language))
+    qctl("udf", "build", name, **environment)
+    for words in ((name, "--here"), ("./" + name,)):
+        assert qctl("udf", "test", *words).out.endswith("%d of %d cases passed\n" % (n, n))
+    assert qctl("udf", "bench", name, "--ms", "20", "--json").json["kind"] == kind
+    qctl("udf", "deploy", name)
+    api.load(index, {"a": {"title": "red broom", "price": 10}, "b": {"title": "Łódź", "price": 20}})
+    api.load(index, {"c": {"price": 6}})  # another segment
+    assert search(api, index, name) == expected
+
+
 def expected_of_guest(document, identity, parameters, score):
     """What tests/unit/wasm/sdk_guest.* compute."""
     return (document["price"] + document["stock"] + document["flag"] + parameters["boost"] + parameters["limit"]
@@ -220,7 +259,19 @@ def test_init__bad_words__say_what_is_expected(offline, tmp_path):
     assert "which language? Give --lang" in offline("udf", "init", "x", status=2).err
     assert "expected one of typed, handle, batch, row; got 'colum'" in offline(
         "udf", "init", "x", "--lang", "c", "--abi", "colum", status=2).err
+    assert "expected one of score, filter, transform, aggregate; got 'window'" in offline(
+        "udf", "init", "x", "--lang", "c", "--kind", "window", status=2).err
+    assert "no template for the kind 'transform' in the shape 'batch'; there is one in: typed" in offline(
+        "udf", "init", "x", "--lang", "c", "--kind", "transform", "--abi", "batch", status=2).err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_init__kind_or_shape_alone__chooses_the_other(offline):
+    chosen = [((), "score", "typed"), (("--kind", "filter"), "filter", "typed"), (("--abi", "row"), "filter", "row"),
+              (("--abi", "batch"), "score", "batch"), (("--kind", "filter", "--abi", "row"), "filter", "row")]
+    for i, (options, kind, shape) in enumerate(chosen):
+        made = offline("udf", "init", "x%d" % i, "--lang", "wat", "--json", *options).json
+        assert made == {"name": "x%d" % i, "language": "wat", "kind": kind, "abi": shape}
 
 
 def test_init__directory_in_use__is_left_alone(offline, tmp_path):
@@ -445,6 +496,76 @@ def test_logs__of_a_function__show_what_it_said_and_why_it_failed(api, qctl, ind
     assert api.post("/%s/_search" % index, {"query": {"wasm_udf": {"name": "talker"}}}).status == 500
     out = qctl("udf", "logs", "talker").out
     assert "about to fail" in out and "unreachable" in out and "(document one)" in out
+
+
+TALKER = """(module (import "env" "log" (func $log (param i32 i32 i32)))
+  (memory (export "memory") 1) (data (i32.const 0) "%s")
+  (func (export "f") (param i64) (result i32) (call $log (i32.const 2) (i32.const 0) (i32.const %d)) (i32.const 1)))"""
+
+
+def deploy_talker(api, name, version, text):
+    api.deploy(name, TALKER % (text, len(text)), version=version, kind="filter", abi="row", function_name="f",
+               permissions=["log"])
+
+
+def test_logs__follow__shows_what_comes_once_and_of_the_active_version(api, index, tmp_path):
+    api.load(index, {"one": {"n": 1}})
+    deploy_talker(api, "speaker", "1.0.0", "first")
+
+    def speak():
+        assert api.count(index, {"wasm_udf": {"name": "speaker"}}) == 1
+
+    speak()
+    environment = {**os.environ, "QCTL_URL": "http://%s:%d" % (api.host, api.port)}
+    def from_text(line):
+        return re.sub(r"^\S+ +", "", line)
+
+    def from_json(line):
+        return "%(level)-5s %(message)s  (document %(document)s)\n" % json.loads(line)
+
+    for options, parse in (([], from_text), (["--json"], from_json)):
+        with subprocess.Popen([QCTL, "udf", "logs", "speaker", "-f", *options], env=environment, cwd=tmp_path,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follower:
+            try:
+                lines = []
+
+                def take(n):
+                    lines.extend(parse(follower.stdout.readline()) for _ in range(n))
+
+                take(1)  # what was there
+                speak()
+                speak()
+                take(2)
+                assert lines == ["warn  first  (document one)\n"] * 3
+            finally:
+                follower.terminate()
+        assert follower.returncode < 0  # by the signal: it would have gone on
+        api.delete("/api/v1/udfs/speaker")
+        deploy_talker(api, "speaker", "1.0.0", "first")
+        speak()
+
+    with subprocess.Popen([QCTL, "udf", "logs", "speaker", "--follow"], env=environment, cwd=tmp_path,
+                          stdout=subprocess.PIPE, text=True) as follower:
+        try:
+            assert "first" in follower.stdout.readline()
+            deploy_talker(api, "speaker", "2.0.0", "second")
+            speak()
+            assert follower.stdout.readline() == "from here on version 2.0.0\n"
+            assert "second" in follower.stdout.readline()
+        finally:
+            follower.terminate()
+
+
+def test_logs__follow_of_a_function_that_goes__ends_with_its_error(api, qctl):
+    deploy_talker(api, "leaver", "1.0.0", "first")
+    environment = {**os.environ, "QCTL_URL": "http://%s:%d" % (api.host, api.port)}
+    with subprocess.Popen([QCTL, "udf", "logs", "leaver@1.0.0", "-f"], env=environment, stderr=subprocess.PIPE,
+                          text=True) as follower:
+        api.delete("/api/v1/udfs/leaver")
+        assert "leaver" in follower.stderr.read()
+    assert follower.returncode == 30
+    assert "there is no option -f (write --" in qctl("udf", "stats", "leaver", "-f", status=2).err
+    assert "--follow" in qctl("udf", "logs", "-h").out
 
 
 def test_help__names_every_command(offline):

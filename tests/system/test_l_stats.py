@@ -292,11 +292,12 @@ def logs(api, name):
 
 def test_log_lines_have_level_and_document(api, things):
     api.deploy("talker", LOGGING_WAT % 2, kind="filter", abi="row", permissions=["read_document", "log"])
-    assert logs(api, "talker") == {"logs": [], "dropped": 0}
+    assert logs(api, "talker") == {"version": "1.0.0", "logs": [], "dropped": 0}
     api.count("things", {"bool": {"filter": [{"terms": {"number": [3, 4]}}, udf("talker")]}})
     got = logs(api, "talker")
     assert [(line["level"], line["message"], line["document"]) for line in got["logs"]] == \
         [("warn", "hello from here", "3"), ("warn", "hello from here", "4")]
+    assert [line["seq"] for line in got["logs"]] == [1, 2]
     assert got["dropped"] == 0 and all(line["at"].endswith("Z") for line in got["logs"])
 
 

@@ -28,7 +28,7 @@ static char *text(void)
     qd_json w;
     qd_buf_init(&out, 1 << 20);
     qd_json_init(&w, &out, false);
-    qd_recent_logs_write_json(&logs, &w);
+    qd_recent_logs_write_json(&logs, "1.2.3", &w);
     return qd_buf_take(&out, NULL);
 }
 
@@ -61,7 +61,7 @@ static void test_write__nothing_logged__is_empty_and_takes_no_memory(void **stat
 {
     (void)state;
     char *got = text();
-    assert_string_equal(got, "{\"logs\":[],\"dropped\":0}");
+    assert_string_equal(got, "{\"version\":\"1.2.3\",\"logs\":[],\"dropped\":0}");
     assert_null(logs.lines);
     free(got);
 }
@@ -73,10 +73,11 @@ static void test_add__with_and_without_document__is_written(void **state)
     qd_recent_logs_add(&logs, 1795000000000, QD_RECENT_WARN, QD_STR("odd \x01 price"), &id);
     qd_recent_logs_add(&logs, 1795000000005, QD_RECENT_ERROR, QD_STR(""), NULL);
     char *got = text();
-    assert_string_equal(got,
-                        "{\"logs\":[{\"at\":\"2026-11-18T11:06:40.000Z\",\"level\":\"warn\",\"message\":\"odd \\u0001 "
-                        "price\",\"document\":\"d\\\"1\"},{\"at\":\"2026-11-18T11:06:40.005Z\",\"level\":\"error\","
-                        "\"message\":\"\",\"document\":null}],\"dropped\":0}");
+    assert_string_equal(
+        got, "{\"version\":\"1.2.3\",\"logs\":[{\"seq\":1,\"at\":\"2026-11-18T11:06:40.000Z\",\"level\":\"warn\","
+             "\"message\":\"odd \\u0001 "
+             "price\",\"document\":\"d\\\"1\"},{\"seq\":2,\"at\":\"2026-11-18T11:06:40.005Z\",\"level\":\"error\","
+             "\"message\":\"\",\"document\":null}],\"dropped\":0}");
     free(got);
 }
 
@@ -92,6 +93,10 @@ static void test_add__more_than_fit__the_newest_stay(void **state)
     assert_int_equal(count(got), QD_RECENT_LOG_LINES);
     assert_string_equal(message_at(got, 0), "line 150");
     assert_string_equal(message_at(got, 99), "line 249");
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *line = json_array_get(json_object_get(got, "logs"), i ? 99 : 0);
+        assert_int_equal(json_integer_value(json_object_get(line, "seq")), i ? 250 : 151);
+    }
     assert_int_equal(dropped(got), 0); /* making room is not dropping */
     json_decref(got);
 }

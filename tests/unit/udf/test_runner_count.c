@@ -115,7 +115,7 @@ static void expect_logs(qd_udf_stats *s, const char *const *expected, size_t n)
     json_t *got = NULL;
     qd_buf_init(&out, 1 << 20);
     qd_json_init(&w, &out, false);
-    qd_recent_logs_write_json(qd_udf_stats_logs(s), &w);
+    qd_recent_logs_write_json(qd_udf_stats_logs(s), "1.0.0", &w);
     assert_status_ok(qd_json_parse(qd_buf_str(&out), &got, &err), &err);
     const json_t *lines = json_object_get(got, "logs");
     assert_int_equal(json_array_size(lines), n);
