@@ -53,6 +53,24 @@ def test_default_limits(make_daemon):
     assert answer.json["result"] is True and limits_of(answer)[0] == 1000
 
 
+def test_queries_of_the_functions_api_are_limited__searches_with_functions_are_not(make_daemon):
+    api = make_daemon({"rate_limit.query_per_second": 1}).api
+    api.load("numbers", {str(i): {"number": i} for i in range(4)})
+    deploy_divisible(api)
+    query = {"query": {"wasm_udf": {"name": "divisible"}}}
+    registration = {**REGISTRATION, "name": "other"}
+    for path, body in (("/api/v1/query", {"index": "numbers", **query}),
+                       ("/api/v1/udfs/divisible/test", {"document": {"number": 4}}),
+                       ("/api/v1/udfs/_test", {"document": {"number": 4}, **registration}),
+                       ("/api/v1/udfs/_validate", registration)):
+        answer = api.post(path, body)
+        assert answer.status in (200, 429) and limits_of(answer)[:2] == [1, 0], answer
+    for path in ("/numbers/_search", "/numbers/_count"):
+        for _ in range(5):
+            answer = api.post(path, query)
+            assert answer.status == 200 and not any(name.startswith("X-RateLimit") for name in answer.headers), answer
+
+
 def test_what_a_proxy_says__is_not_believed(make_daemon):
     api = make_daemon({"rate_limit.delete_per_minute": 1}).api
     statuses = [api.call("DELETE", "/api/v1/udfs/f", headers={"X-Forwarded-For": "10.0.0.%d" % i,
