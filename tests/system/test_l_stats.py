@@ -428,6 +428,20 @@ def test_every_metric_is_documented(api):
     assert [name for name in names if "`%s`" % name not in text and short[name] not in text] == []
 
 
+def test_series_go_on_after_a_restart_with_the_first_use(restartable):
+    api = restartable.api
+    fill(api, 50)
+    deploy_cheaper(api, "again")
+    series = 'quidditch_udf_executions_total{name="again",version="1.0.0",outcome="success"}'
+    api.count("things", udf("again", limit=30))
+    assert samples(api)[series] == 45
+    restartable.stop()
+    api = restartable.start()
+    assert series not in samples(api)
+    api.count("things", udf("again", limit=30))
+    assert samples(api)[series] == 90
+
+
 def test_only_the_last_used_have_series(make_daemon):
     api = make_daemon({"metrics.max_functions": 2}).api
     fill(api, 50)
