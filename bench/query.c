@@ -75,6 +75,7 @@ static const struct {
     {"match + scorer", "{" EXACT "\"query\":" SCORED(MATCH, "scorer") "}"},
     {"match + scorer without score", "{" EXACT "\"query\":" SCORED(MATCH, "scorer_alone") "}"},
     {"match_all + scorer", "{" EXACT "\"query\":" SCORED("{\"match_all\":{}}", "scorer_alone") "}"},
+    {"match_all + scorer with score", "{" EXACT "\"query\":" SCORED("{\"match_all\":{}}", "scorer") "}"},
     {"word, default total", "{\"query\":" WORD "}"},
     {"word + filter, default total", "{\"query\":{\"bool\":{\"must\":" WORD ",\"filter\":" F("cheap_filter") "}}}"},
     {"word * bounded, default total", "{\"query\":{\"function_score\":{\"query\":" WORD "," SCORE("bounded") "}}}"},

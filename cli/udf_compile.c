@@ -9,8 +9,8 @@
 #include "registration.h"
 #include "save.h"
 #include "text.h"
+#include "udf/precompile.h"
 #include "wasm/engine.h"
-#include "wasm/precompile.h"
 
 #define MAX_CODE_BYTES ((size_t)1 << 30)
 
@@ -35,7 +35,7 @@ static qd_status compile(const registration *r, const char *target, qd_buf *out,
         wasm = assembled;
     }
     if (!rc)
-        rc = qd_wasm_precompile(wasm, n, target, out, err);
+        rc = qd_udf_precompile(r->manifest, wasm, n, target, out, err);
     free(assembled);
     return rc;
 }

@@ -282,7 +282,7 @@ bool qd_eval_function_score(qd_block_state *s, const qd_expr *e, const qd_rows *
         qd_rows rows = {r->n, r->docs, child.scores};
         if (!score_rows(s, e, &rows, scores))
             return false;
-        for (uint32_t i = 0; i < r->n; i++)
+        for (uint32_t i = 0; e->has_min_score && i < r->n; i++)
             match[i] = scores[i] >= least;
     } else {
         qd_subset some = qd_subset_of(s, r, child.match, child.scores);

@@ -33,14 +33,49 @@ qd_type qd_manifest_result(const qd_manifest *m, const qd_wasm_signature *s)
     return has_number ? NUMBERS[s->result] : QD_F64;
 }
 
+static const qd_wasm_shape SHAPES[] = {[QD_ABI_UNSET] = QD_SHAPE_TYPED,
+                                       [QD_ABI_ROW] = QD_SHAPE_ROW,
+                                       [QD_ABI_TYPED] = QD_SHAPE_TYPED,
+                                       [QD_ABI_HANDLE] = QD_SHAPE_HANDLE,
+                                       [QD_ABI_BATCH] = QD_SHAPE_BATCH};
+
+static bool returns_string(const qd_manifest *m)
+{
+    return m->kind != QD_KIND_AGGREGATE && m->has_returns && m->returns == QD_STRING;
+}
+
+/* Of the typed shape: the arguments that come from the document. */
+static uint64_t usual_varying(const qd_manifest *m)
+{
+    uint64_t varying = 0;
+    uint32_t place = m->kind == QD_KIND_AGGREGATE; /* behind the state */
+    for (size_t i = 0; i < m->n_params; i++) {
+        uint32_t n_places = m->params[i].type == QD_STRING ? 2 : 1; /* address and length */
+        qd_ref_kind from = m->params[i].from.kind;
+        bool varies = from == QD_REF_FIELD || from == QD_REF_SCORE || from == QD_REF_ID;
+        for (uint32_t k = 0; k < n_places && place < QD_WASM_MAX_PARAMS; k++)
+            varying |= (uint64_t)varies << place++;
+    }
+    return varying;
+}
+
+qd_status qd_manifest_entry(void *arg, const qd_wasm_module *module, qd_wasm_entry *out, qd_error *err)
+{
+    qd_manifest *m = arg;
+    qd_status st = qd_manifest_fit(m, module, err);
+    if (st != QD_OK)
+        return st;
+    *out = (qd_wasm_entry){.shape = SHAPES[m->abi],
+                           .has_state = m->kind == QD_KIND_AGGREGATE,
+                           .returns_string = returns_string(m),
+                           .varying = m->abi == QD_ABI_TYPED ? usual_varying(m) : 0};
+    out->export_name = qd_manifest_export(m, out->buffer);
+    return QD_OK;
+}
+
 qd_status qd_manifest_program(const qd_manifest *m, qd_wasm_module *module, qd_str export_name, const char *label,
                               qd_wasm_program **out, qd_error *err)
 {
-    static const qd_wasm_shape SHAPES[] = {[QD_ABI_UNSET] = QD_SHAPE_TYPED,
-                                           [QD_ABI_ROW] = QD_SHAPE_ROW,
-                                           [QD_ABI_TYPED] = QD_SHAPE_TYPED,
-                                           [QD_ABI_HANDLE] = QD_SHAPE_HANDLE,
-                                           [QD_ABI_BATCH] = QD_SHAPE_BATCH};
     qd_type params[QD_WASM_MAX_PARAMS];
     qd_wasm_signature s = {0};
     bool is_aggregate = m->kind == QD_KIND_AGGREGATE;
@@ -51,7 +86,7 @@ qd_status qd_manifest_program(const qd_manifest *m, qd_wasm_module *module, qd_s
         .export_name = export_name,
         .shape = SHAPES[m->abi],
         .has_state = is_aggregate,
-        .returns_string = !is_aggregate && m->has_returns && m->returns == QD_STRING,
+        .returns_string = returns_string(m),
         .needs_memory = is_aggregate || (m->abi == QD_ABI_TYPED && qd_manifest_has_strings(m)),
         .params = params,
         .n_params = (uint32_t)m->n_params,

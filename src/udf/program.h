@@ -11,6 +11,10 @@
 #define QD_EXPORT_NAME_SIZE 256
 qd_str qd_manifest_export(const qd_manifest *m, char buffer[QD_EXPORT_NAME_SIZE]);
 
+/* A qd_wasm_entry_fn: fits the manifest, `arg`, to the module (qd_manifest_fit) and says how its function is called
+ * where a query gives only what the manifest's parameters do not come from. */
+qd_status qd_manifest_entry(void *arg, const qd_wasm_module *module, qd_wasm_entry *out, qd_error *err);
+
 /* The program of one export of the manifest's kind and shape. `label` for errors. Errors: as qd_wasm_program_new. */
 qd_status qd_manifest_program(const qd_manifest *m, qd_wasm_module *module, qd_str export_name, const char *label,
                               qd_wasm_program **out, qd_error *err);

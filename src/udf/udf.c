@@ -34,6 +34,8 @@ static qd_status compile(qd_wasm_engine *e, qd_udf *u, const qd_udf_source *sour
     qd_wasm_dependency deps[QD_WASM_MAX_DEPENDENCIES];
     const qd_wasm_module_options module_options = {
         .permissions = m->permissions,
+        .entry = qd_manifest_entry,
+        .entry_arg = m,
         .native = source->native,
         .native_n = source->native_size,
         .must_use_native = source->must_use_native,
@@ -43,8 +45,6 @@ static qd_status compile(qd_wasm_engine *e, qd_udf *u, const qd_udf_source *sour
     for (size_t i = 0; i < source->n_deps; i++)
         deps[i] = (qd_wasm_dependency){m->deps[i].name, source->deps[i]->module};
     qd_status st = qd_wasm_module_new(e, source->wasm, source->wasm_size, &module_options, &u->module, err);
-    if (st == QD_OK)
-        st = qd_manifest_fit(m, u->module, err);
     if (st == QD_OK)
         st = qd_manifest_program(m, u->module, qd_manifest_export(m, export), u->label, &u->program, err);
     return st;

@@ -54,7 +54,7 @@ static void use_pool(wasm_config_t *config, uint32_t n_stores)
     wasmtime_pooling_allocation_config_total_memories_set(pool, QD_MEMORIES_PER_STORE * n_stores);
     wasmtime_pooling_allocation_config_total_tables_set(pool, TABLES_PER_MODULE * n_stores);
     wasmtime_pooling_allocation_config_max_tables_per_module_set(pool, TABLES_PER_MODULE);
-    wasmtime_pooling_allocation_config_max_memories_per_module_set(pool, 1);
+    wasmtime_pooling_allocation_config_max_memories_per_module_set(pool, QD_MEMORIES_PER_MODULE);
     wasmtime_pooling_allocation_config_max_memory_size_set(pool, MEMORY_SLOT_BYTES);
     wasmtime_pooling_allocation_config_table_elements_set(pool, QD_WASM_MAX_TABLE_ELEMENTS);
     wasmtime_pooling_allocation_config_linear_memory_keep_resident_set(pool, MEMORY_KEPT_BYTES);
@@ -74,7 +74,8 @@ wasm_config_t *qd_wasm_backend_config(qd_backend_kind kind)
     /* Our own unwinding follows frame pointers; tables for debuggers would be registered under a global lock. */
     wasmtime_config_native_unwind_info_set(config, false);
     /* What qe_wasm_inspect accepts: WebAssembly 2.0. Threads, GC and exceptions are not even compiled in. */
-    wasmtime_config_wasm_multi_memory_set(config, false);
+    /* Joined code (join.h) has the driver's beside its own. */
+    wasmtime_config_wasm_multi_memory_set(config, kinds[kind].strategy == WASMTIME_STRATEGY_CRANELIFT);
     wasmtime_config_wasm_memory64_set(config, false);
     wasmtime_config_wasm_tail_call_set(config, false);
     wasmtime_config_wasm_relaxed_simd_set(config, false);

@@ -19,9 +19,11 @@
 typedef enum qd_backend_kind { QD_BACKEND_BASELINE, QD_BACKEND_OPTIMIZED, QD_BACKEND_BOUNDED } qd_backend_kind;
 #define QD_N_BACKENDS 3
 
-/* In each store: the function, its driver, and what the two share. */
+/* In each store: the function, its driver, and what the two share; and the memory of a driver that the function was
+ * joined with and that does not serve (join.h). */
 #define QD_INSTANCES_PER_STORE 3
-#define QD_MEMORIES_PER_STORE  2
+#define QD_MEMORIES_PER_STORE  3
+#define QD_MEMORIES_PER_MODULE 2
 
 struct qd_wasm_backend {
     qd_backend_kind kind;

@@ -22,8 +22,8 @@ qd_status qd_cache_dir_open(const char *path, int *fd, qd_error *err)
         return qd_fail(err, QD_EIO, "native cache: the directory '%s' cannot be made: %s", path, strerror(errno));
     int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir < 0 || fstat(dir, &st) != 0) {
-        qd_status rc = qd_fail(err, QD_EIO, "native cache: '%s' cannot be opened as a directory: %s", path,
-                               strerror(errno));
+        qd_status rc =
+            qd_fail(err, QD_EIO, "native cache: '%s' cannot be opened as a directory: %s", path, strerror(errno));
         if (dir >= 0)
             close(dir);
         return rc;

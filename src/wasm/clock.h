@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 
-#define QD_EPOCH_TICK_NS 1000000
+#define QD_EPOCH_TICK_NS     1000000
 #define QD_CLOCK_MAX_ENGINES 4
 
 typedef struct qd_epoch_clock {

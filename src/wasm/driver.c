@@ -220,13 +220,15 @@ static void write_run(const qd_driver_spec *spec, const qd_driver *d, qd_buf *b)
 static void write_imports(const qd_driver_spec *spec, const qd_driver *d, qd_buf *b)
 {
     qd_code_u32(b, spec->imports_cols ? 2 : 1);
+    qd_str function = spec->function.n > 0 ? spec->function : QD_STR("f");
     qd_code_name(b, "udf");
-    qd_code_name(b, "f");
+    qd_code_u32(b, (uint32_t)function.n);
+    qd_buf_add_str(b, function);
     qd_code_byte(b, 0x00); /* a function of type 0 */
     qd_code_u32(b, 0);
     if (!spec->imports_cols)
         return;
-    qd_code_name(b, "columns");
+    qd_code_name(b, "env");
     qd_code_name(b, "cols");
     qd_code_byte(b, 0x02); /* a memory, no smaller than what we address */
     qd_code_byte(b, 0x00);
@@ -239,16 +241,14 @@ static void write_function(qd_buf *b)
     qd_code_u32(b, 1);
 }
 
-static void write_exports(const qd_driver_spec *spec, qd_buf *b)
+static void write_exports(qd_buf *b)
 {
-    qd_code_u32(b, spec->imports_cols ? 1 : 2);
+    qd_code_u32(b, 2);
     qd_code_name(b, "run");
     qd_code_byte(b, 0x00); /* function 1: function 0 is the import */
     qd_code_u32(b, 1);
-    if (spec->imports_cols)
-        return;
     qd_code_name(b, "cols");
-    qd_code_byte(b, 0x02); /* memory 0 */
+    qd_code_byte(b, 0x02); /* memory 0, its own or the one that it imports */
     qd_code_u32(b, 0);
 }
 
@@ -280,7 +280,7 @@ bool qd_driver_generate(const qd_driver_spec *spec, qd_driver *layout, qd_buf *o
         qd_code_memory(&body, layout->memory_bytes / QD_WASM_PAGE_BYTES);
         qd_code_flush(out, QD_SECTION_MEMORY, &body);
     }
-    write_exports(spec, &body);
+    write_exports(&body);
     qd_code_flush(out, QD_SECTION_EXPORT, &body);
     write_code(spec, layout, &body);
     qd_code_flush(out, QD_SECTION_CODE, &body);

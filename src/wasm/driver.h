@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Drivers: the small generated modules that call a function for a range of rows inside the sandbox. A driver imports
- * the function as "udf" "f" and exports run(first, end). Its memory, which the guest cannot address and which never
- * grows, is its own ("cols"), or that of the columns module (columns.h) where the guest reads fields by handle:
+ * the function from "udf" and exports run(first, end). Its memory, which the guest cannot address and which never
+ * grows, is its own, or that of the columns module (columns.h) where the guest reads fields by handle; it exports it as
+ * "cols":
  *
  *   0            current row, stored before each call: the host reads it in host functions, ticks and failures
  *   8            id that row 0 has as a context (row shape); the i-th row's is that plus i
@@ -32,6 +33,7 @@ typedef struct qd_driver_spec {
     bool imports_cols;
     uint64_t varying; /* of typed arguments */
     const qd_wasm_signature *signature;
+    qd_str function; /* as what it imports it; empty: "f" */
 } qd_driver_spec;
 
 typedef struct qd_driver {

@@ -43,8 +43,10 @@ typedef struct qd_wasm_engine_options {
 } qd_wasm_engine_options;
 #define QD_WASM_MAX_LIVE_INSTANCES 8192
 #define QD_WASM_MAX_TABLE_ELEMENTS 20000
-#define QD_WASM_ENGINE_OPTIONS_INIT \
-    {512 * 1024, 1024, 16, 1, false, 2048, (uint64_t)512 << 20, NULL, (uint64_t)1 << 30, NULL, NULL}
+#define QD_WASM_ENGINE_OPTIONS_INIT                                                                                    \
+    {                                                                                                                  \
+        512 * 1024, 1024, 16, 1, false, 2048, (uint64_t)512 << 20, NULL, (uint64_t)1 << 30, NULL, NULL                 \
+    }
 
 qd_status qd_wasm_engine_new(const qd_wasm_engine_options *options, qd_wasm_engine **out, qd_error *err);
 /* Drops the caller's reference; the last holder frees it and joins the epoch thread (1 ms ticks, asleep while no call
@@ -60,11 +62,11 @@ typedef struct qd_wasm_counters {
     uint64_t tier_transitions;           /* modules whose code was replaced by better while they could be used */
     uint64_t cache_hits, cache_misses, cache_evictions, cache_rejected; /* rejected: corrupt or foreign entries */
     uint64_t cache_bytes, cache_entries;
-    uint64_t code_bytes;    /* native code in memory, of all modules */
-    uint64_t linear_bytes;  /* linear memory of functions, as they see it: what was never written takes no room */
-    uint64_t column_bytes;  /* memory of drivers, in which arguments and results lie; idle instances included */
-    uint32_t queued;        /* modules waiting to be optimized */
-    uint32_t instances;     /* at work */
+    uint64_t code_bytes;   /* native code in memory, of all modules */
+    uint64_t linear_bytes; /* linear memory of functions, as they see it: what was never written takes no room */
+    uint64_t column_bytes; /* memory of drivers, in which arguments and results lie; idle instances included */
+    uint32_t queued;       /* modules waiting to be optimized */
+    uint32_t instances;    /* at work */
     uint32_t idle_instances;
     uint32_t max_instances;
     uint64_t instances_made, instances_reused;

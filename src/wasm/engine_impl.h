@@ -17,20 +17,19 @@
 /* What qd_wasm_counters tells, as it happens. */
 typedef struct qd_wasm_counts {
     atomic_uint_fast64_t compiled[3], compile_ns[3]; /* by qd_wasm_tier */
-    atomic_uint_fast64_t tier_transitions, code_bytes, linear_bytes, column_bytes, instances_made,
-        instances_reused;
+    atomic_uint_fast64_t tier_transitions, code_bytes, linear_bytes, column_bytes, instances_made, instances_reused;
 } qd_wasm_counts;
 
 struct qd_wasm_engine {
     qd_wasm_backend backends[QD_N_BACKENDS];
     qd_wasm_engine_options options;
     qd_epoch_clock clock;
-    qd_native_cache *cache;  /* NULL: none */
+    qd_native_cache *cache; /* NULL: none */
     qd_optimizer *optimizer;
     qd_wasm_counts counts;
     atomic_uint refs;
     pthread_mutex_t mutex;
-    uint32_t n_stores;                /* working and idle; one with dependencies counts for as many more */
+    uint32_t n_stores; /* working and idle; one with dependencies counts for as many more */
     uint32_t n_idle;
     qd_instance *idle_new, *idle_old; /* a list from the last released to the first */
 };

@@ -227,6 +227,21 @@ static void look_at_memory(qd_instance *i)
     i->memory_bytes = wasmtime_memory_data_size(i->context, &i->memory);
 }
 
+/* The driver's memory, of joined code, where this instance will use it. */
+static qd_status look_at_columns(qd_instance *i, qd_error *err)
+{
+    wasmtime_extern_t cols;
+    if (!i->is_joined && !(i->native->join && i->program->module->imports_columns))
+        return QD_OK;
+    qd_status rc = find_export(i, &i->guest, QD_JOIN_COLS, &cols, err);
+    if (rc)
+        return rc;
+    i->cols_memory = cols.of.memory;
+    i->cols = wasmtime_memory_data(i->context, &cols.of.memory);
+    AFTER_MAPPING();
+    return QD_OK;
+}
+
 static qd_status instantiate_guest(qd_instance *i, qd_error *err)
 {
     wasm_trap_t *trap = NULL;
@@ -236,6 +251,8 @@ static qd_status instantiate_guest(qd_instance *i, qd_error *err)
     wasmtime_extern_t *imports = i->native->linked ? NULL : calloc(n + 1, sizeof *imports);
     if (!i->native->linked && !imports)
         return qd_fail_nomem(err);
+    uint64_t drivers_bytes = i->native->join ? i->native->join->cols_bytes : 0;
+    i->budget.memory_bytes += drivers_bytes;
     qd_status rc = i->columns ? instantiate_columns(i, &columns, err) : QD_OK;
     if (!rc && imports)
         rc = gather_imports(i, &columns, imports, err);
@@ -246,8 +263,13 @@ static qd_status instantiate_guest(qd_instance *i, qd_error *err)
         qd_instance_leave(i);
     }
     free(imports);
+    /* Joined code brings the driver's memory, which is not the function's; it has no start function to use the room. */
+    i->budget.memory_bytes -= drivers_bytes;
+    i->budget.used_bytes -= i->budget.used_bytes < drivers_bytes ? 0 : drivers_bytes;
     if (trap || error)
         rc = qd_trap_describe(i, trap, error, err);
+    if (!rc)
+        rc = look_at_columns(i, err);
     if (rc)
         return rc;
     /* Before _initialize: what a runtime does there, such as asking for random bytes, needs it already. */
@@ -261,15 +283,16 @@ static qd_status instantiate_driver(qd_instance *i, const wasmtime_func_t *funct
     wasmtime_instance_t driver;
     wasmtime_extern_t imports[2] = {{.kind = WASMTIME_EXTERN_FUNC, .of.func = *function},
                                     {.kind = WASMTIME_EXTERN_MEMORY, .of.memory = i->cols_memory}};
-    qd_status rc = instantiate_ours(i, i->driver, imports, i->columns ? 2 : 1, &driver, err);
+    bool has_cols = i->program->module->imports_columns;
+    qd_status rc = instantiate_ours(i, i->driver, imports, has_cols ? 2 : 1, &driver, err);
     if (!rc)
         rc = find_export(i, &driver, "run", &run, err);
-    if (!rc && !i->columns)
+    if (!rc && !has_cols)
         rc = find_export(i, &driver, "cols", &cols, err);
     if (rc)
         return rc;
     i->run = run.of.func;
-    if (i->columns)
+    if (has_cols)
         return QD_OK;
     i->cols = wasmtime_memory_data(i->context, &cols.of.memory);
     AFTER_MAPPING();
@@ -281,6 +304,12 @@ static qd_status prepare_run(qd_instance *i, qd_error *err)
 {
     wasmtime_extern_t function;
     const qd_wasm_program *p = i->program;
+    if (i->is_joined) {
+        qd_status rc = find_export(i, &i->guest, QD_JOIN_RUN, &function, err);
+        if (!rc)
+            i->run = function.of.func;
+        return rc;
+    }
     if (!wasmtime_instance_export_get(i->context, &i->guest, p->export_name, p->export_name_n, &function))
         return qd_fail(err, QD_EINTERNAL, "the export '%s' has gone", p->export_name);
     if (!p->batch)
@@ -301,7 +330,7 @@ void qd_instance_free(qd_instance *i)
     BEFORE_UNMAPPING();
     if (i->store)
         wasmtime_store_delete(i->store);
-    if (i->native) {
+    if (i->native && !i->is_joined) {
         qd_driver_cache_put(i->native->backend->drivers, i->driver);
         qd_driver_cache_put(i->native->backend->drivers, i->columns);
     }
@@ -319,6 +348,12 @@ void qd_instance_free(qd_instance *i)
 static qd_status get_drivers(qd_instance *i, qd_error *err)
 {
     const qd_wasm_program *p = i->program;
+    qd_join *join = i->native->join;
+    i->is_joined = join && qd_join_serves(join, p, i->varying);
+    if (i->is_joined) {
+        i->driver = &join->layout;
+        return QD_OK;
+    }
     qd_driver_cache *cache = i->native->backend->drivers;
     const qd_driver_spec columns = {.is_columns = true};
     const qd_driver_spec driver = {.shape = p->shape,
@@ -328,7 +363,8 @@ static qd_status get_drivers(qd_instance *i, qd_error *err)
                                    .varying = i->varying,
                                    .signature = &p->signature};
     qd_status rc = p->batch ? QD_OK : qd_driver_cache_get(cache, &driver, &i->driver, err);
-    return rc || !p->module->imports_columns ? rc : qd_driver_cache_get(cache, &columns, &i->columns, err);
+    bool needs_columns = p->module->imports_columns && !join;
+    return rc || !needs_columns ? rc : qd_driver_cache_get(cache, &columns, &i->columns, err);
 }
 
 static qd_status make_instance(qd_wasm_program *p, uint64_t varying, qd_call *call, qd_instance **out, qd_error *err)

@@ -96,7 +96,10 @@ struct qd_instance {
     qd_wasm_native *native;   /* a reference: the code that it runs */
     uint64_t varying;
     qd_call *call;
-    qd_driver *driver, *columns; /* references; NULL: batch has no driver, not every function needs columns */
+    /* References, or with is_joined the native code's own; NULL: batch has no driver; columns are not needed by every
+     * function, or part of its code. */
+    qd_driver *driver, *columns;
+    bool is_joined; /* the driver is in the guest's module */
     wasmtime_store_t *store;
     wasmtime_context_t *context; /* the store's */
     wasmtime_instance_t guest;

@@ -134,8 +134,7 @@ qd_status qd_links_export(qd_instance *i, const wasmtime_instance_t *instances, 
     return qd_fail(err, QD_EINTERNAL, "the dependency's export '%s' has gone", import->export_name);
 }
 
-static qd_status initialize(qd_instance *i, const qd_wasm_module *m, const wasmtime_instance_t *instance,
-                            qd_error *err)
+static qd_status initialize(qd_instance *i, const qd_wasm_module *m, const wasmtime_instance_t *instance, qd_error *err)
 {
     wasmtime_extern_t export;
     wasmtime_val_raw_t none;

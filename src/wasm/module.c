@@ -198,6 +198,7 @@ qd_status qd_wasm_module_read(const uint8_t *bytes, size_t n, const qd_wasm_modu
 {
     qe_wasm_info *info = NULL;
     qd_wasm_module *m = NULL;
+    qd_wasm_entry entry = {0};
     qd_status rc = inspect(bytes, n, &info, err);
     if (rc)
         return rc;
@@ -224,6 +225,10 @@ qd_status qd_wasm_module_read(const uint8_t *bytes, size_t n, const qd_wasm_modu
         rc = keep_exports(m, info, err);
     if (!rc)
         rc = keep_bytes(m, bytes, n, err);
+    if (!rc && options->entry)
+        rc = options->entry(options->entry_arg, m, &entry, err);
+    if (!rc && options->entry)
+        rc = qd_join_new(m, &entry, &m->join, err);
     m->best = qd_wasm_tiers_best(m);
     m->max_rows = qd_wasm_tiers_max_rows(m);
     if (!rc)
@@ -266,6 +271,7 @@ void qd_wasm_module_unref(qd_wasm_module *m)
     qd_wasm_native_unref(atomic_load_explicit(&m->native, memory_order_relaxed));
     qd_links_deinit(&m->links);
     qd_blob_unref(m->bytes);
+    qd_join_unref(m->join);
     pthread_mutex_destroy(&m->native_lock);
     for (size_t i = 0; i < m->n_imports; i++)
         free(m->import_names[i]);

@@ -40,9 +40,9 @@ typedef struct qd_wasm_status {
     qd_wasm_source source;
     int64_t compile_ns[3]; /* by tier; 0: not compiled here */
     size_t code_bytes;
-    uint32_t instances;   /* at work now */
+    uint32_t instances;    /* at work now */
     uint64_t linear_bytes; /* of their linear memory (qd_instance_linear_bytes) */
-    bool is_optimizing;   /* queued or under way */
+    bool is_optimizing;    /* queued or under way */
     bool has_epoch_checks; /* false: provably short, compiled without */
 } qd_wasm_status;
 /* Threads: any. */
@@ -54,13 +54,28 @@ typedef struct qd_wasm_dependency {
 } qd_wasm_dependency;
 #define QD_WASM_MAX_DEPENDENCIES 8 /* in all, with those of dependencies */
 
+typedef enum qd_wasm_shape { QD_SHAPE_ROW, QD_SHAPE_TYPED, QD_SHAPE_HANDLE, QD_SHAPE_BATCH } qd_wasm_shape;
+
+/* Which function of a module will be called, and how, as far as is known: its code is made for that (join.h). */
+typedef struct qd_wasm_entry {
+    qd_str export_name; /* empty: not known; may lie in `buffer` */
+    char buffer[256];
+    qd_wasm_shape shape;
+    bool has_state, returns_string; /* as in qd_wasm_program_spec */
+    uint64_t varying;               /* as in qd_instance_acquire */
+} qd_wasm_entry;
+/* Says so once it is known what the module exports and imports. An error is the module's. */
+typedef qd_status qd_wasm_entry_fn(void *arg, const qd_wasm_module *m, qd_wasm_entry *out, qd_error *err);
+
 typedef struct qd_wasm_module_options {
     uint32_t permissions;
+    qd_wasm_entry_fn *entry; /* asked before anything is compiled; NULL: the entry is not known */
+    void *entry_arg;
     /* Code compiled ahead of time (qd_wasm_precompile), whose origin the caller has verified: it runs unchecked.
      * Borrowed; NULL: none. Code for another machine or version of the engine is not used. */
     const uint8_t *native;
     size_t native_n;
-    bool must_use_native; /* else code that cannot be used is compiled anew */
+    bool must_use_native;           /* else code that cannot be used is compiled anew */
     const qd_wasm_dependency *deps; /* borrowed; of the same engine, kept by the module; link.h has the rules */
     size_t n_deps;
 } qd_wasm_module_options;

@@ -10,6 +10,7 @@
 
 #include "wasm/blob.h"
 #include "wasm/host.h"
+#include "wasm/join.h"
 #include "wasm/link.h"
 #include "wasm/native.h"
 #include "wasm/sections.h"
@@ -28,6 +29,7 @@ struct qd_wasm_module {
     pthread_mutex_t native_lock;      /* held for a pointer and a count */
     qd_backend_kind best;             /* which makes its best code */
     uint32_t max_rows;                /* in one run of code without epoch checks */
+    qd_join *join;                    /* a reference; NULL: its code is its own alone */
     qd_optimize_job *job;             /* the optimizer's, under its mutex */
     atomic_bool is_optimizing;
     atomic_uint refs;

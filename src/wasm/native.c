@@ -13,7 +13,8 @@ static qd_status link_imports(qd_wasm_native *native, const qd_wasm_module *m, q
     wasmtime_linker_allow_shadowing(linker, true); /* a module may import one function several times */
     for (size_t i = 0; i < m->n_imports && !rc; i++)
         rc = m->imports[i] && m->imports[i]->call ? qd_host_define(linker, m->imports[i], err) : QD_OK;
-    if (!rc && (m->imports_columns || m->links.n > 0)) {
+    bool has_columns = m->imports_columns && !native->join;
+    if (!rc && (has_columns || m->links.n > 0)) {
         native->linker = linker;
         return QD_OK;
     }
@@ -45,9 +46,10 @@ static qd_status check_code_bytes(const qd_wasm_native *native, const qd_wasm_mo
                    (unsigned long long)(all - replaced), (unsigned long long)most);
 }
 
-qd_status qd_wasm_native_new(const qd_wasm_module *m, const qd_wasm_backend *backend, wasmtime_module_t *wasm,
-                             qd_wasm_source source, qd_wasm_native **out, qd_error *err)
+qd_status qd_wasm_native_new(const qd_wasm_module *m, const qd_wasm_backend *backend, qd_wasm_made *made,
+                             qd_wasm_native **out, qd_error *err)
 {
+    wasmtime_module_t *wasm = QD_TAKE(made->wasm);
     qd_wasm_native *native = calloc(1, sizeof *native);
     if (!native) {
         wasmtime_module_delete(wasm);
@@ -57,7 +59,8 @@ qd_status qd_wasm_native_new(const qd_wasm_module *m, const qd_wasm_backend *bac
     native->backend = backend;
     native->wasm = wasm;
     native->tier = backend->tier;
-    native->source = source;
+    native->source = made->source;
+    native->join = made->is_joined ? qd_join_ref(m->join) : NULL;
     native->code_bytes = image_bytes(wasm);
     atomic_init(&native->refs, 1);
     atomic_fetch_add_explicit(&m->engine->counts.code_bytes, native->code_bytes, memory_order_relaxed);
@@ -86,6 +89,7 @@ void qd_wasm_native_unref(qd_wasm_native *native)
     if (native->linker)
         wasmtime_linker_delete(native->linker);
     wasmtime_module_delete(native->wasm);
+    qd_join_unref(native->join);
     free(native);
 }
 

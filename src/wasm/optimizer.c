@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "wasm/engine_impl.h"
+#include "wasm/make.h"
 #include "wasm/module_impl.h"
 
 #define MAX_QUEUED  1024
@@ -18,6 +19,7 @@ struct qd_optimize_job {
     qd_wasm_module *module; /* NULL: dropped; under the mutex */
     const qd_wasm_backend *backend;
     qd_blob *bytes;
+    qd_join *join; /* NULL: none */
     char hash[QD_SHA256_HEX_SIZE];
     qd_optimize_job *next;
 };
@@ -36,6 +38,7 @@ struct qd_optimizer {
 static void job_free(qd_optimize_job *j)
 {
     qd_blob_unref(j->bytes);
+    qd_join_unref(j->join);
     free(j);
 }
 
@@ -75,14 +78,14 @@ void qd_optimizer_free(qd_optimizer *o)
 
 /* ---- a job ------------------------------------------------------------------------------------------------------- */
 
-/* Better code has come, or (`wasm` NULL) will not: then the module serves on with what it has. `wasm` is taken. */
-static void finish_locked(qd_optimize_job *j, wasmtime_module_t *wasm, int64_t ns)
+/* Better code has come, or (without `made`) will not: then the module serves on with what it has. `made` is taken. */
+static void finish_locked(qd_optimize_job *j, qd_wasm_made *made, int64_t ns)
 {
     qd_wasm_module *m = j->module;
     qd_wasm_native *native = NULL;
     m->job = NULL;
     atomic_store_explicit(&m->is_optimizing, false, memory_order_relaxed);
-    if (!wasm || qd_wasm_native_new(m, j->backend, wasm, QD_SOURCE_COMPILED, &native, NULL) != QD_OK)
+    if (!made->wasm || qd_wasm_native_new(m, j->backend, made, &native, NULL) != QD_OK)
         return;
     qd_wasm_module_count_compiled(m, native->tier, ns);
     qd_wasm_module_swap(m, native);
@@ -90,20 +93,19 @@ static void finish_locked(qd_optimize_job *j, wasmtime_module_t *wasm, int64_t n
 
 static void work_on(qd_optimizer *o, qd_optimize_job *j)
 {
-    wasmtime_module_t *wasm = NULL;
+    const qd_make_from from = {j->bytes, j->hash, j->join};
+    qd_wasm_made made = {0};
     qe_code *code = NULL;
     int64_t start = qd_clock_mono_ns();
-    if (qd_wasm_backend_compile(j->backend, j->bytes->p, j->bytes->n, &code, NULL) == QD_OK)
-        (void)qd_wasm_backend_adopt(j->backend, qd_code_str(code), &wasm, NULL);
+    (void)qd_make_compile(j->backend, &from, &made, &code, NULL);
     int64_t ns = qd_clock_mono_ns() - start;
     pthread_mutex_lock(&o->mutex);
     if (j->module)
-        finish_locked(j, QD_TAKE(wasm), ns);
+        finish_locked(j, &made, ns);
     pthread_mutex_unlock(&o->mutex);
-    if (wasm)
-        wasmtime_module_delete(wasm);
     if (code)
-        qd_wasm_backend_remember(j->backend, j->hash, qd_code_str(code));
+        qd_make_remember(j->backend, &from, &made, code);
+    qd_made_drop(&made);
     qe_code_free(code);
     job_free(j);
 }
@@ -165,7 +167,10 @@ bool qd_optimizer_submit(qd_optimizer *o, qd_wasm_module *m)
     qd_optimize_job *j = calloc(1, sizeof *j);
     if (!j)
         return false;
-    *j = (qd_optimize_job){.module = m, .backend = &m->engine->backends[m->best], .bytes = qd_blob_ref(m->bytes)};
+    *j = (qd_optimize_job){.module = m,
+                           .backend = &m->engine->backends[m->best],
+                           .bytes = qd_blob_ref(m->bytes),
+                           .join = qd_join_ref(m->join)};
     memcpy(j->hash, m->hash, sizeof j->hash);
     pthread_mutex_lock(&o->mutex);
     bool is_taken = o->n_queued < MAX_QUEUED && !o->is_stopping && start_threads_locked(o);

@@ -7,6 +7,7 @@
 #define MAGIC        "QDAOT\0\0\1"
 #define HEADER_BYTES 128
 #define AT_KIND      8
+#define AT_JOINED    9
 #define AT_HASH      16
 #define AT_TARGET    80
 #define AT_ENGINE    96
@@ -28,8 +29,8 @@ typedef struct target {
     const char *const *flags; /* ends with NULL */
 } target;
 
-static const char *const x86_64_v3[] = {"has_cmpxchg16b", "has_sse3", "has_ssse3", "has_sse41", "has_sse42",
-                                        "has_popcnt",     "has_avx",  "has_avx2",  "has_fma",   "has_bmi1",
+static const char *const x86_64_v3[] = {"has_cmpxchg16b", "has_sse3",  "has_ssse3", "has_sse41", "has_sse42",
+                                        "has_popcnt",     "has_avx",   "has_avx2",  "has_fma",   "has_bmi1",
                                         "has_bmi2",       "has_lzcnt", NULL};
 static const char *const none[] = {NULL};
 static const target targets[] = {
@@ -75,31 +76,38 @@ static void write_header(const target *t, const qd_wasm_module *m, qd_buf *out)
     char header[HEADER_BYTES] = {0};
     memcpy(header, MAGIC, sizeof MAGIC - 1);
     header[AT_KIND] = (char)m->best;
-    memcpy(header + AT_HASH, m->hash, QD_SHA256_HEX_SIZE - 1);
+    header[AT_JOINED] = m->join != NULL;
+    memcpy(header + AT_HASH, m->join ? m->join->hash : m->hash, QD_SHA256_HEX_SIZE - 1);
     strncpy(header + AT_TARGET, t->name, TARGET_BYTES - 1);
     strncpy(header + AT_ENGINE, ENGINE, ENGINE_BYTES - 1);
     qd_buf_add(out, header, sizeof header);
 }
 
-qd_status qd_wasm_precompile(const uint8_t *bytes, size_t n, const char *target_name, qd_buf *out, qd_error *err)
+qd_status qd_wasm_precompile(const uint8_t *bytes, size_t n, qd_wasm_entry_fn *entry, void *entry_arg,
+                             const char *target_name, qd_buf *out, qd_error *err)
 {
-    const qd_wasm_module_options options = {.permissions = UINT32_MAX};
+    const qd_wasm_module_options options = {.permissions = UINT32_MAX, .entry = entry, .entry_arg = entry_arg};
     const target *t = find_target(target_name ? target_name : OWN_TARGET);
     qd_wasm_module *m = NULL;
-    qe_code *code = NULL;
+    qe_code *joined = NULL, *code = NULL;
     qd_wasm_backend compiler = {0};
     if (!t)
         return qd_fail(err, QD_EINVAL, "the target '%.40s' is unknown: expected x86_64 or aarch64", target_name);
     qd_status rc = qd_wasm_module_read(bytes, n, &options, &m, err);
     if (!rc)
         rc = new_compiler(t, m->best, &compiler.wasm, err);
-    if (!rc)
-        rc = qd_wasm_backend_compile(&compiler, bytes, n, &code, err);
+    if (!rc && m->join)
+        rc = qd_join_write(m->join, &joined, err);
+    if (!rc) {
+        qd_str wasm = joined ? qd_code_str(joined) : (qd_str){(const char *)bytes, n};
+        rc = qd_wasm_backend_compile(&compiler, (const uint8_t *)wasm.p, wasm.n, &code, err);
+    }
     if (!rc) {
         write_header(t, m, out);
         qd_buf_add_str(out, qd_code_str(code));
         rc = out->failed ? qd_fail_nomem(err) : QD_OK;
     }
+    qe_code_free(joined);
     qe_code_free(code);
     qd_wasm_backend_deinit(&compiler);
     qd_wasm_module_unref(m);
@@ -113,7 +121,7 @@ qd_status qd_precompiled_parse(const uint8_t *bytes, size_t n, qd_precompiled *o
     if (n < HEADER_BYTES || n > MAX_BYTES || memcmp(bytes, MAGIC, sizeof MAGIC - 1) != 0 ||
         (bytes[AT_KIND] != QD_BACKEND_OPTIMIZED && bytes[AT_KIND] != QD_BACKEND_BOUNDED))
         return qd_fail(err, QD_EUDF_COMPILE, "not code made by 'qctl udf compile'");
-    *out = (qd_precompiled){.kind = bytes[AT_KIND]};
+    *out = (qd_precompiled){.kind = bytes[AT_KIND], .is_joined = bytes[AT_JOINED] != 0};
     memcpy(out->hash, bytes + AT_HASH, sizeof out->hash - 1);
     memcpy(out->target, bytes + AT_TARGET, TARGET_BYTES);
     memcpy(out->engine, bytes + AT_ENGINE, ENGINE_BYTES);
@@ -123,14 +131,18 @@ qd_status qd_precompiled_parse(const uint8_t *bytes, size_t n, qd_precompiled *o
 
 qd_status qd_precompiled_check(const qd_precompiled *p, const qd_wasm_module *m, qd_error *err)
 {
-    if (strcmp(p->hash, m->hash) != 0)
+    if (p->is_joined && (!m->join || strcmp(p->hash, m->join->hash) != 0))
+        return qd_fail(err, QD_EUDF_COMPILE,
+                       "it was made from another module, or for another manifest (function_name, abi, kind, "
+                       "parameters): compile it again");
+    if (!p->is_joined && strcmp(p->hash, m->hash) != 0)
         return qd_fail(err, QD_EUDF_COMPILE, "it was made from another module (SHA-256 %.12s…, the module's is %.12s…)",
                        p->hash, m->hash);
     if (strcmp(p->target, OWN_TARGET) != 0)
         return qd_fail(err, QD_EUDF_COMPILE, "it was made for %s, this node is %s", p->target, OWN_TARGET);
     if (strcmp(p->engine, ENGINE) != 0)
-        return qd_fail(err, QD_EUDF_COMPILE, "it was made by %s, this node has %s: compile the module again",
-                       p->engine, ENGINE);
+        return qd_fail(err, QD_EUDF_COMPILE, "it was made by %s, this node has %s: compile the module again", p->engine,
+                       ENGINE);
     if (p->kind == QD_BACKEND_BOUNDED && m->best != QD_BACKEND_BOUNDED)
         return qd_fail(err, QD_EUDF_COMPILE, "it was made without the checks by which this module can be stopped");
     return QD_OK;

@@ -3,8 +3,9 @@
  * The form of code made ahead of time, for this room only:
  *
  *     0  "QDAOT\0\0\1"
- *     8  1: with epoch checks, 2: without (qd_backend_kind); 7 bytes of 0
- *    16  SHA-256 of the module: 64 hexadecimal digits
+ *     8  1: with epoch checks, 2: without (qd_backend_kind)
+ *     9  1: joined with its driver (join.h), else 0; 6 bytes of 0
+ *    16  SHA-256 of the module, or of what was joined (qd_join.hash): 64 hexadecimal digits
  *    80  the target, "x86_64" or "aarch64", filled up with 0 to 16 bytes
  *    96  the engine's version, filled up with 0 to 32 bytes
  *   128  code as the engine takes it */
@@ -16,6 +17,7 @@
 
 typedef struct qd_precompiled {
     qd_backend_kind kind;
+    bool is_joined;
     char hash[QD_SHA256_HEX_SIZE];
     char target[17], engine[33];
     qd_str code; /* view */

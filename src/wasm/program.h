@@ -17,8 +17,6 @@
 
 #define QD_BLOCK_DOCS 2048
 
-typedef enum qd_wasm_shape { QD_SHAPE_ROW, QD_SHAPE_TYPED, QD_SHAPE_HANDLE, QD_SHAPE_BATCH } qd_wasm_shape;
-
 typedef struct qd_wasm_limits {
     size_t memory_bytes;     /* linear memory, the dependencies' included; 16 MiB */
     uint32_t table_elements; /* of all tables, likewise; 10,000 */

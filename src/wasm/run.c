@@ -148,7 +148,7 @@ static qd_status run_driver(qd_instance *i, uint32_t first, uint32_t end, qd_err
     wasmtime_val_raw_t args[2];
     memcpy(i->cols + QD_DRIVER_CELL_ROW, &first, sizeof first);
     memcpy(i->cols + QD_DRIVER_CELL_CONTEXT, &i->context_base, sizeof i->context_base);
-    if (i->columns && i->program->shape != QD_SHAPE_TYPED)
+    if (i->program->module->imports_columns && i->program->shape != QD_SHAPE_TYPED)
         qd_host_lay_columns(i, first, end);
     args[0].i32 = (int32_t)first;
     args[1].i32 = (int32_t)end;

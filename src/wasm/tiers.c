@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "wasm/engine_impl.h"
+#include "wasm/make.h"
 #include "wasm/precompile_impl.h"
 
 /* In units of about a nanosecond at worst (qe_wasm_shape): a call without epoch checks cannot be stopped, and neither
@@ -46,39 +47,48 @@ static const qd_wasm_backend *backend_of(const qd_wasm_module *m, qd_backend_kin
     return &m->engine->backends[kind];
 }
 
-/* `wasm` is taken. */
-static qd_status put_in_place(qd_wasm_module *m, qd_backend_kind kind, wasmtime_module_t *wasm, qd_wasm_source source,
-                              qd_error *err)
+static qd_make_from alone(const qd_wasm_module *m)
+{
+    return (qd_make_from){m->bytes, m->hash, NULL};
+}
+
+static qd_make_from with_driver(const qd_wasm_module *m)
+{
+    return (qd_make_from){m->bytes, m->hash, m->join};
+}
+
+/* `made` is taken. */
+static qd_status put_in_place(qd_wasm_module *m, qd_backend_kind kind, qd_wasm_made *made, qd_error *err)
 {
     qd_wasm_native *native = NULL;
-    qd_status rc = qd_wasm_native_new(m, backend_of(m, kind), wasm, source, &native, err);
+    qd_status rc = qd_wasm_native_new(m, backend_of(m, kind), made, &native, err);
     if (!rc)
         qd_wasm_module_swap(m, native);
     return rc;
 }
 
 /* Compiles, counts, and keeps it where that is worth it. *out: owned by caller. */
-static qd_status compile(qd_wasm_module *m, qd_backend_kind kind, wasmtime_module_t **out, qd_error *err)
+static qd_status compile(qd_wasm_module *m, qd_backend_kind kind, const qd_make_from *from, qd_wasm_made *out,
+                         qd_error *err)
 {
     const qd_wasm_backend *b = backend_of(m, kind);
     qe_code *code = NULL;
     int64_t start = qd_clock_mono_ns();
-    qd_status rc = qd_wasm_backend_compile(b, m->bytes->p, m->bytes->n, &code, err);
-    if (!rc)
-        rc = qd_wasm_backend_adopt(b, qd_code_str(code), out, err);
-    if (!rc) {
-        qd_wasm_module_count_compiled(m, b->tier, qd_clock_mono_ns() - start);
-        qd_wasm_backend_remember(b, m->hash, qd_code_str(code));
-    }
+    qd_status rc = qd_make_compile(b, from, out, &code, err);
+    if (rc)
+        return rc;
+    qd_wasm_module_count_compiled(m, b->tier, qd_clock_mono_ns() - start);
+    qd_make_remember(b, from, out, code);
     qe_code_free(code);
-    return rc;
+    return QD_OK;
 }
 
 static qd_status compile_in_place(qd_wasm_module *m, qd_backend_kind kind, qd_error *err)
 {
-    wasmtime_module_t *wasm = NULL;
-    qd_status rc = compile(m, kind, &wasm, err);
-    return rc ? rc : put_in_place(m, kind, wasm, QD_SOURCE_COMPILED, err);
+    const qd_make_from from = with_driver(m);
+    qd_wasm_made made = {0};
+    qd_status rc = compile(m, kind, &from, &made, err);
+    return rc ? rc : put_in_place(m, kind, &made, err);
 }
 
 /* Code that came with the module. Where it need not be used, it is not an error that it cannot: after an upgrade of the
@@ -86,17 +96,18 @@ static qd_status compile_in_place(qd_wasm_module *m, qd_backend_kind kind, qd_er
 static qd_status load_precompiled(qd_wasm_module *m, const qd_wasm_module_options *o, qd_error *err)
 {
     qd_precompiled found;
-    wasmtime_module_t *wasm = NULL;
+    qd_wasm_made made = {.source = QD_SOURCE_AOT};
     qd_status rc = qd_precompiled_parse(o->native, o->native_n, &found, err);
     if (!rc)
         rc = qd_precompiled_check(&found, m, err);
     if (!rc)
-        rc = qd_wasm_backend_adopt(backend_of(m, found.kind), found.code, &wasm, err);
+        rc = qd_wasm_backend_adopt(backend_of(m, found.kind), found.code, &made.wasm, err);
     if (rc) {
         qd_error_prefix(err, "native code: ");
         return rc;
     }
-    return put_in_place(m, found.kind, wasm, QD_SOURCE_AOT, err);
+    made.is_joined = found.is_joined;
+    return put_in_place(m, found.kind, &made, err);
 }
 
 /* True when it serves now and will be optimized. Any error of the baseline compiler is left to the other to find. */
@@ -112,32 +123,31 @@ static bool load_baseline(qd_wasm_module *m)
 
 qd_status qd_wasm_tiers_load(qd_wasm_module *m, const qd_wasm_module_options *options, qd_error *err)
 {
-    wasmtime_module_t *wasm = NULL;
+    const qd_make_from from = with_driver(m);
+    qd_wasm_made made = {0};
     if (options->native) {
         qd_status rc = load_precompiled(m, options, err);
         if (rc == QD_OK || options->must_use_native || rc == QD_EUDF_FULL)
             return rc;
     }
-    if (qd_wasm_backend_recall(backend_of(m, m->best), m->hash, &wasm))
-        return put_in_place(m, m->best, wasm, QD_SOURCE_CACHE, err);
+    if (qd_make_recall(backend_of(m, m->best), &from, &made))
+        return put_in_place(m, m->best, &made, err);
     return load_baseline(m) ? QD_OK : compile_in_place(m, m->best, err);
 }
 
 qd_status qd_wasm_tiers_linkable(qd_wasm_module *m, qd_wasm_native **out, qd_error *err)
 {
     const qd_backend_kind kind = QD_BACKEND_OPTIMIZED;
-    wasmtime_module_t *wasm = NULL;
+    const qd_make_from from = alone(m); /* as part of another store, without a driver */
     qd_wasm_native *native = qd_wasm_module_native(m);
-    qd_wasm_source source = QD_SOURCE_CACHE;
+    qd_wasm_made made = {0};
     qd_status rc = QD_OK;
-    if (native->backend->kind == kind) {
+    if (native->backend->kind == kind && !native->join) {
         *out = native;
         return QD_OK;
     }
     qd_wasm_native_unref(native);
-    if (!qd_wasm_backend_recall(backend_of(m, kind), m->hash, &wasm)) {
-        source = QD_SOURCE_COMPILED;
-        rc = compile(m, kind, &wasm, err);
-    }
-    return rc ? rc : qd_wasm_native_new(m, backend_of(m, kind), wasm, source, out, err);
+    if (!qd_make_recall(backend_of(m, kind), &from, &made))
+        rc = compile(m, kind, &from, &made, err);
+    return rc ? rc : qd_wasm_native_new(m, backend_of(m, kind), &made, out, err);
 }

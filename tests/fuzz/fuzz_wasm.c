@@ -9,7 +9,7 @@
 #include "fuzz.h"
 #include "udf/binding.h"
 #include "udf/udf.h"
-#include "wasm/precompile.h"
+#include "udf/precompile.h"
 #include "wasm_mutate.h"
 
 #define MAX_BYTES     4096 /* larger ones test the compiler's patience only */
@@ -75,7 +75,7 @@ static void build_and_call(const uint8_t *data, size_t size, const json_t *merge
     const qd_registry_options options = QD_REGISTRY_OPTIONS_INIT;
     qd_udf_source source = {.wasm = data, .wasm_size = size};
     qd_buf_init(&native, MAX_AOT_BYTES);
-    if (how == AHEAD_OF_TIME && qd_wasm_precompile(data, size, NULL, &native, &err) == QD_OK) {
+    if (how == AHEAD_OF_TIME && qd_udf_precompile(merged, data, size, NULL, &native, &err) == QD_OK) {
         source.native = (const uint8_t *)native.p;
         source.native_size = native.n;
         source.must_use_native = true;

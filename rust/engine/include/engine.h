@@ -345,6 +345,27 @@ int qe_wasm_compile(const struct wasm_engine_t *engine, const uint8_t *bytes, si
 const uint8_t *qe_code_bytes(const qe_code *code, size_t *len); /* view until it is freed */
 void qe_code_free(qe_code *code);
 
+/* Modules joined into one, each valid by itself: where a part imports something of the module `name` of another part,
+ * and that exports it, the import is gone. The module exports all that the first part exports, and of the others what
+ * no part imports, as "part:export". Calls from part to part are inlined where the callee is small; those within a part
+ * stay as its compiler left them. It keeps the names of the first part's functions; those of others go by the name of
+ * what they call of it, or by their part's. The result is wasm, `out` as of qe_wasm_compile. Errors: QE_EINVAL (kinds
+ * that do not fit, an export twice, two start functions). */
+typedef struct qe_wasm_part {
+    const char *name;
+    size_t name_len;
+    const uint8_t *bytes;
+    size_t len;
+} qe_wasm_part;
+int qe_wasm_join(const qe_wasm_part *parts, size_t n, qe_code **out, qe_error *err);
+/* Where the instructions of what qe_wasm_join makes of these came from; 16 bytes for each. */
+typedef struct qe_join_map qe_join_map; /* free with qe_join_map_free; immutable */
+int qe_wasm_join_map(const qe_wasm_part *parts, size_t n, qe_join_map **out, qe_error *err);
+/* The instruction at an offset in the joined module: its function and its offset in the first part; false when it is
+ * not of that. */
+bool qe_join_map_find(const qe_join_map *map, size_t offset, uint32_t *function, size_t *from);
+void qe_join_map_free(qe_join_map *map);
+
 /* What the memories and the tables of a store may have together, over all modules in it; Wasmtime's C API bounds each
  * of them alone. Read and written whenever something in the store grows, so by the thread that uses the store. */
 typedef struct qe_store_budget {

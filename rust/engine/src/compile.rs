@@ -16,9 +16,16 @@ pub struct QeCode {
     bytes: Vec<u8>,
 }
 
-fn compile(engine: &Engine, bytes: &[u8]) -> Result<QeCode> {
+impl QeCode {
+    /// A handle for C, which frees it.
+    pub fn into_handle(bytes: Vec<u8>) -> *mut QeCode {
+        Box::into_raw(Box::new(QeCode { bytes }))
+    }
+}
+
+fn compile(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>> {
     match engine.precompile_module(bytes) {
-        Ok(bytes) => Ok(QeCode { bytes }),
+        Ok(bytes) => Ok(bytes),
         Err(error) => Err(Failure::new(QE_EINVAL, error.root_cause().to_string())),
     }
 }
@@ -35,7 +42,7 @@ pub extern "C" fn qe_wasm_compile(
         // The C API's engine is `#[repr(C)]` with Wasmtime's as its one member.
         let engine = unsafe { &*engine.cast::<Engine>() };
         let code = compile(engine, unsafe { ffi::slice(bytes, len) })?;
-        unsafe { *out = Box::into_raw(Box::new(code)) };
+        unsafe { *out = QeCode::into_handle(code) };
         Ok(())
     })
 }

@@ -24,6 +24,7 @@ mod ffi;
 mod gather;
 mod index;
 mod inspect;
+mod join;
 mod json;
 mod merge;
 mod plan;

@@ -161,13 +161,22 @@ int fixture_teardown(void **state)
     return 0;
 }
 
+static qd_status give_entry(void *arg, const qd_wasm_module *m, qd_wasm_entry *out, qd_error *err)
+{
+    const fixture *f = arg;
+    (void)m, (void)err;
+    *out = f->entry;
+    return QD_OK;
+}
+
 qd_status fixture_compile(fixture *f, const char *wat, uint32_t permissions)
 {
     uint8_t *bytes = NULL;
     size_t n = 0;
     if (qd_wasm_from_wat(qd_str_of(wat), &bytes, &n, &f->err))
         fail_msg("%s", f->err.message);
-    const qd_wasm_module_options options = {.permissions = permissions};
+    const qd_wasm_module_options options = {
+        .permissions = permissions, .entry = f->is_joined ? give_entry : NULL, .entry_arg = f};
     qd_status rc = qd_wasm_module_new(f->engine, bytes, n, &options, &f->module, &f->err);
     free(bytes);
     return rc;
@@ -181,6 +190,8 @@ qd_status fixture_program(fixture *f, qd_wasm_shape shape, const qd_wasm_limits 
 
 qd_status fixture_load(fixture *f, const char *wat, qd_wasm_shape shape, uint64_t varying, const qd_wasm_limits *limits)
 {
+    f->is_joined = getenv("QD_TEST_JOINED");
+    f->entry = (qd_wasm_entry){.export_name = QD_STR("f"), .shape = shape, .varying = varying};
     qd_status rc = fixture_compile(f, wat, ALL_PERMISSIONS);
     if (!rc)
         rc = fixture_program(f, shape, limits, "test@1.0.0");

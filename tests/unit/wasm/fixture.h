@@ -30,6 +30,8 @@ typedef struct fixture {
     qd_call call;
     float scores[QD_BLOCK_DOCS];
     volatile bool canceled;
+    bool is_joined; /* modules are compiled for `entry` from the next on */
+    qd_wasm_entry entry;
     bool has_a_slot_per_name; /* unknown names are fields of their own, by their length */
     qd_run_failure failure;
     qd_error err;
@@ -50,7 +52,8 @@ int fixture_reset(void **state);
 qd_status fixture_compile(fixture *f, const char *wat, uint32_t permissions);
 /* The program of export "f" of what was compiled; limits may be NULL. */
 qd_status fixture_program(fixture *f, qd_wasm_shape shape, const qd_wasm_limits *limits, const char *name);
-/* The same, then the program of export "f" and an instance of it; limits may be NULL. */
+/* The same, then the program of export "f" and an instance of it; limits may be NULL. With QD_TEST_JOINED in the
+ * environment, the module is compiled for just that use. */
 qd_status fixture_load(fixture *f, const char *wat, qd_wasm_shape shape, uint64_t varying,
                        const qd_wasm_limits *limits);
 /* Loads a row function and asserts that it worked. */

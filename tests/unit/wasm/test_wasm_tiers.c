@@ -430,7 +430,7 @@ static made make(const char *wat, const char *target)
     qd_error err;
     assert_int_equal(qd_wasm_from_wat(qd_str_of(wat), &m.wasm, &m.wasm_n, &err), QD_OK);
     qd_buf_init(&m.native, (size_t)1 << 30);
-    if (qd_wasm_precompile(m.wasm, m.wasm_n, target, &m.native, &err))
+    if (qd_wasm_precompile(m.wasm, m.wasm_n, NULL, NULL, target, &m.native, &err))
         fail_msg("%s", err.message);
     return m;
 }
@@ -525,9 +525,10 @@ static void test_ahead_of_time__bad_requests__are_refused(void **state)
     qd_buf out;
     qd_error err;
     qd_buf_init(&out, 1 << 20);
-    assert_int_equal(qd_wasm_precompile((const uint8_t *)"\0asm\1\0\0\0", 8, "sparc", &out, &err), QD_EINVAL);
+    assert_int_equal(qd_wasm_precompile((const uint8_t *)"\0asm\1\0\0\0", 8, NULL, NULL, "sparc", &out, &err),
+                     QD_EINVAL);
     assert_string_equal(err.message, "the target 'sparc' is unknown: expected x86_64 or aarch64");
-    assert_int_equal(qd_wasm_precompile((const uint8_t *)"hello", 5, NULL, &out, &err), QD_EUDF_WASM);
+    assert_int_equal(qd_wasm_precompile((const uint8_t *)"hello", 5, NULL, NULL, NULL, &out, &err), QD_EUDF_WASM);
     assert_int_equal(out.n, 0);
     assert_string_equal(qd_precompile_target_at(1), "aarch64");
     assert_null(qd_precompile_target_at(2));
