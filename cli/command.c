@@ -2,12 +2,13 @@
 #include "command.h"
 
 #include "registration.h"
+#include "suggest.h"
 
 const option GLOBAL_OPTIONS[] = {
     {"url", "URL", "the server (default: QCTL_URL, else http://127.0.0.1:9200)"},
     {"json", NULL, "print the server's JSON, for scripts"},
-    {"quiet", NULL, "print results and errors only"},
-    {"help", NULL, "this command's options"},
+    {"quiet", NULL, "print results and errors only (-q)"},
+    {"help", NULL, "this command's options (-h)"},
     {0},
 };
 
@@ -89,7 +90,7 @@ static const option ROLLBACK_OPTIONS[] = {{"to", "VERSION", "to this version (de
 static const option HISTORY_OPTIONS[] = {{"page", "N", "from 1"}, {"size", "N", "entries per page (100)"}, {0}};
 static const option STATS_OPTIONS[] = {{"reset", NULL, "begin anew"}, {0}};
 static const option LOGS_OPTIONS[] = {
-    {"follow", NULL, "go on with the lines that come, until interrupted (with --json: an object per line)"}, {0}};
+    {"follow", NULL, "go on with the lines that come, until interrupted (-f; with --json an object per line)"}, {0}};
 static const option COMPILE_OPTIONS[] = {
     {"target", "MACHINE", "x86_64 or aarch64 (default: as this one)"},
     {"out", "FILE", "where to (default: beside the module, .cwasm)"},
@@ -120,7 +121,8 @@ static const option SEARCH_OPTIONS[] = {
 };
 
 static const command COMMANDS[] = {
-    {"udf", "init", "NAME", "make a project: source, manifest, cases, build script", 1, 1, INIT_OPTIONS, udf_init},
+    {"udf", "init", "NAME --lang LANGUAGE", "make a project: source, manifest, cases, build script", 1, 1, INIT_OPTIONS,
+     udf_init},
     {"udf", "build", "[DIR]", "build a project's module with its toolchain", 0, 1, NULL, udf_build},
     {"udf", "compile", "DIR|FILE", "make native code ahead of time, for `udf sign --native` and deploy", 1, 1,
      COMPILE_OPTIONS, udf_compile},
@@ -180,6 +182,25 @@ bool command_is_group(const char *word)
         if (COMMANDS[i].verb && strcmp(COMMANDS[i].group, word) == 0)
             return true;
     return false;
+}
+
+/* The verb among those of its group, else the first word among all. */
+qd_status command_fail_unknown(const char *group, const char *verb, qd_error *err)
+{
+    suggestion s = {NULL, 0};
+    bool has_group = command_is_group(group);
+    const char *typed = has_group && verb ? verb : group;
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        const command *c = &COMMANDS[i];
+        if (typed == group)
+            suggest(&s, typed, strlen(typed), c->group);
+        else if (strcmp(c->group, group) == 0)
+            suggest(&s, typed, strlen(typed), c->verb);
+    }
+    bool shows_verb = verb && has_group;
+    return usage_error(err, "there is no command '%s%s%s'%s%s%s%s%s", group, shows_verb ? " " : "",
+                       shows_verb ? verb : "", s.word ? "; did you mean '" : "", s.word && shows_verb ? group : "",
+                       s.word && shows_verb ? " " : "", s.word ? s.word : "", s.word ? "'?" : "");
 }
 
 static void print_options(FILE *out, const option *o)

@@ -36,6 +36,8 @@ extern const option GLOBAL_OPTIONS[];
 /* By its words; *n_words: how many of argv were used. NULL when there is none. */
 const command *command_find(int argc, char **argv, int *n_words);
 bool command_is_group(const char *word); /* "udf", "index" */
+/* QD_EINVAL for words that are no command, with the one that was most likely meant. `verb` may be NULL. */
+qd_status command_fail_unknown(const char *group, const char *verb, qd_error *err);
 /* The whole list, one group ("udf"), or one command with its options. */
 void command_help(FILE *out, const char *group, const command *c);
 

@@ -42,8 +42,10 @@ static int usage(const qd_error *err, const command *c)
 {
     print_error(err->message);
     if (c)
-        fprintf(stderr, "usage: qctl %s%s%s %s\n", c->group, c->verb ? " " : "", c->verb ? c->verb : "", c->arguments);
-    fputs("`qctl help` lists all commands\n", stderr);
+        fprintf(stderr, "usage: qctl %s%s%s %s\n`qctl %s%s%s --help` lists its options\n", c->group, c->verb ? " " : "",
+                c->verb ? c->verb : "", c->arguments, c->group, c->verb ? " " : "", c->verb ? c->verb : "");
+    else
+        fputs("`qctl help` lists all commands\n", stderr);
     return EXIT_USAGE;
 }
 
@@ -51,7 +53,15 @@ static int help(const args *a)
 {
     char *words[2] = {(char *)(a->n_words > 0 ? a->words[0] : ""), (char *)(a->n_words > 1 ? a->words[1] : "")};
     int n;
-    command_help(stdout, a->n_words ? words[0] : NULL, a->n_words ? command_find(2, words, &n) : NULL);
+    qd_error err = QD_ERROR_INIT;
+    const command *c = command_find(2, words, &n);
+    bool is_list =
+        a->n_words == 0 || (a->n_words == 1 && (command_is_group(words[0]) || strcmp(words[0], "exit") == 0));
+    if (!c && !is_list) {
+        (void)command_fail_unknown(words[0], a->n_words > 1 ? words[1] : NULL, &err);
+        return usage(&err, NULL);
+    }
+    command_help(stdout, a->n_words ? words[0] : NULL, c);
     return 0;
 }
 
@@ -106,8 +116,7 @@ int main(int argc, char **argv)
         return is_asked ? 0 : EXIT_USAGE;
     }
     if (!c) {
-        qd_fail(&err, QD_EINVAL, "there is no command '%s%s%s'", argv[at], at + 1 < argc ? " " : "",
-                at + 1 < argc ? argv[at + 1] : "");
+        (void)command_fail_unknown(argv[at], argv[at + 1], &err);
         return usage(&err, NULL);
     }
     if (args_parse(&a, argc - at - n_words, argv + at + n_words, c->options, GLOBAL_OPTIONS, &err))

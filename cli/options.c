@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "suggest.h"
+
 #define USAGE "command line"
 
 qd_status usage_error(qd_error *err, const char *fmt, ...)
@@ -48,6 +50,17 @@ static const option *find_letter(const char *text, const option *mine, const opt
     return NULL;
 }
 
+static qd_status fail_unknown(const char *text, size_t n, const option *mine, const option *global, qd_error *err)
+{
+    suggestion s = {NULL, 0};
+    for (const option *o = mine; o && o->name; o++)
+        suggest(&s, text, n, o->name);
+    for (const option *o = global; o && o->name; o++)
+        suggest(&s, text, n, o->name);
+    return usage_error(err, "there is no option --%.*s here%s%s%s", (int)n, text, s.word ? "; did you mean --" : "",
+                       s.word ? s.word : "", s.word ? "?" : "");
+}
+
 static qd_status take_option(args *a, int argc, char **argv, int *i, const option *mine, const option *global,
                              qd_error *err)
 {
@@ -58,7 +71,7 @@ static qd_status take_option(args *a, int argc, char **argv, int *i, const optio
     if (!o && is_long)
         o = find(global, text, n);
     if (!o && is_long)
-        return usage_error(err, "there is no option --%.*s here", (int)n, text);
+        return fail_unknown(text, n, mine, global, err);
     if (!o)
         return usage_error(err, "there is no option %s (write -- before an argument that starts with a dash)",
                            argv[*i]);

@@ -79,7 +79,8 @@ static qd_status find_module(const char *directory, char **out, qd_error *err)
             goto done;
         }
     }
-    qd_fail(err, rc, "'%s' holds no module (*.wasm or *.wat): build the function first", directory);
+    qd_fail(err, rc, "'%s' holds no module (*.wasm or *.wat): build it first, `qctl udf build %s`", directory,
+            directory);
     goto done;
 found:
     *out = QD_TAKE(path);

@@ -576,6 +576,28 @@ def test_help__names_every_command(offline):
     assert "--lang LANGUAGE" in offline("udf", "init", "--help").out
 
 
+@pytest.mark.parametrize("words, sentence", [
+    (("udf", "lgos", "x"), "there is no command 'udf lgos'; did you mean 'udf logs'?"),
+    (("udf", "deplyo"), "there is no command 'udf deplyo'; did you mean 'udf deploy'?"),
+    (("serach", "a"), "there is no command 'serach'; did you mean 'search'?"),
+    (("udf", "frobnicate"), "there is no command 'udf frobnicate'\n"),
+    (("help", "idnex"), "there is no command 'idnex'; did you mean 'index'?"),
+    (("help", "udf", "biuld"), "there is no command 'udf biuld'; did you mean 'udf build'?"),
+    (("udf", "init", "x", "--land", "c"), "there is no option --land here; did you mean --lang?"),
+    (("udf", "build", "--qiet"), "there is no option --qiet here; did you mean --quiet?"),
+    (("udf", "build", "--" + 40 * "a"), "there is no option --%s here\n" % (40 * "a")),
+    (("udf", "init"), "usage: qctl udf init NAME --lang LANGUAGE\n`qctl udf init --help` lists its options"),
+])
+def test_words_mistyped__say_what_was_meant(offline, words, sentence):
+    assert sentence in offline(*words, status=2).err
+
+
+def test_deploy__before_build__says_how_to_build(offline):
+    offline("udf", "init", "x", "--lang", "c")
+    assert "'x' holds no module (*.wasm or *.wat): build it first, `qctl udf build x`" in offline(
+        "udf", "bench", "x", status=11).err
+
+
 # ---- the example in Go -----------------------------------------------------------------------------------------------
 
 
