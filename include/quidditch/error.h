@@ -39,7 +39,7 @@ typedef enum qd_status {
     QD_EUDF_FAILED = -27,      /* a call trapped or gave a bad result */
     QD_EUDF_TIMEOUT = -28,     /* a call passed its deadline */
     QD_EUDF_MEMORY = -29,      /* linear memory, table or stack limit */
-    QD_EUDF_DEPENDED = -30,    /* still needed by another function */
+    QD_EUDF_DEPENDED = -30,    /* needed: by another function, or as the active version */
     QD_EUDF_SIGNATURE = -31,   /* a signature is wrong, or missing where the policy asks for one */
     QD_EUDF_QUARANTINED = -32, /* queries may not use it: it failed too often */
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A quarantine is the one change that nobody asked for. */
 static void record_quarantine(void *arg, const qd_quarantine_event *event)
@@ -30,7 +31,13 @@ static qd_status open_audit(qd_database *db, const qd_database_parts *parts, qd_
     o.log_arg = parts->node.log_arg;
     if ((size_t)snprintf(dir, sizeof dir, "%s/audit", parts->node.data_dir) >= sizeof dir)
         return qd_fail(err, QD_EINVAL, "the data directory's name is too long");
-    return qd_audit_open(dir, &o, &db->audit, err);
+    /* An audit log that begins anew unasked is what nobody wants to find. */
+    if (access(dir, F_OK) == 0)
+        return qd_fail(err, QD_EINVAL,
+                       "'%s' is the audit log of an earlier version, which this one neither reads nor goes on with: it "
+                       "keeps its own in the store; move that directory to where you keep it, and start again",
+                       dir);
+    return qd_audit_open(qd_node_kv(db->node), &o, &db->audit, err);
 }
 
 /* What is known about functions first, then the functions. */

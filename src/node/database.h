@@ -30,7 +30,7 @@ typedef struct qd_database_parts {
     qd_wasm_engine_options engine;
     qd_stats_keeper_options stats;
     qd_quarantine_options quarantine;
-    qd_audit_options audit;                /* in data_dir/audit; max_bytes 0: none */
+    qd_audit_options audit;                /* in the node's store; max_bytes 0: none */
     const char *trust_policy, *trust_keys; /* see qd_trust_open */
     unsigned search_threads;               /* 0: no pool of the database's own */
 } qd_database_parts;

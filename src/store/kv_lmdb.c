@@ -2,12 +2,12 @@
  *
  * The kv on LMDB: one database. Key = bucket, NUL, key; value = revision (8 bytes, little-endian), then the value.
  * Revisions come from one counter for the whole store, kept under a key that no bucket can have (buckets are not
- * empty). `change_mutex` is held over a change and its watchers, so that these see changes in order. */
-#include "store/kv.h"
+ * empty); the names of logs are keys without a NUL. `change_mutex` is held over a change and its watchers, so that
+ * these see changes in order. */
+#include "store/kv_lmdb.h"
 
 #include <stdlib.h>
 
-#include "store/lmdb_env.h"
 #include "store/watchers.h"
 
 #define MAX_KEY_BYTES  511 /* LMDB's limit */
@@ -31,6 +31,7 @@ typedef struct change {
     full_key *key;
     qd_str value;
     uint64_t expected, found, revision; /* found: the revision that was there, 0 for none */
+    bool may_be_gone;                   /* a removal of a key that is not there changes nothing */
     bool is_refused, is_kept;
 } change;
 
@@ -40,6 +41,12 @@ typedef struct changes {
     size_t n;
     const change *refused; /* NULL: none */
 } changes;
+
+struct qd_kv_changes {
+    changes all;
+    lmdb_kv *kv;
+    full_key *keys;
+};
 
 static const char counter_key[] = "\0revision";
 
@@ -133,7 +140,7 @@ static int write_change(change *c, MDB_txn *txn)
     if (rc == 0 && !split_value(&value, &old, &c->found))
         return MDB_CORRUPTED;
     bool is_put = c->value.p != NULL;
-    c->is_kept = c->expected == QD_KV_KEEP && c->found != 0;
+    c->is_kept = (c->expected == QD_KV_KEEP && c->found != 0) || (c->may_be_gone && c->found == 0);
     c->revision = c->found;
     if (c->is_kept)
         return 0;
@@ -191,7 +198,8 @@ static qd_status make_changes(lmdb_kv *kv, change *items, size_t n, qd_error *er
 {
     changes all = {.items = items, .n = n};
     pthread_mutex_lock(&kv->change_mutex);
-    qd_status st = qd_lmdb_write(kv->l, write_changes, &all, n == 1 && items->value.p == NULL, err);
+    /* What begins with a removal needs room before it frees any. */
+    qd_status st = qd_lmdb_write(kv->l, write_changes, &all, items->value.p == NULL, err);
     if (st == QD_OK && all.refused)
         st = refusal(all.refused, err);
     for (size_t i = 0; i < n && st == QD_OK; i++)
@@ -216,24 +224,77 @@ static qd_status kv_put(qd_kv *base, qd_str bucket, qd_str key, qd_str value, ui
     return st;
 }
 
-static qd_status kv_put_many(qd_kv *base, const qd_kv_item *items, size_t n, qd_error *err)
+qd_status qd_kv_changes_new(qd_kv *base, const qd_kv_item *items, size_t n, qd_kv_changes **out, qd_error *err)
 {
     lmdb_kv *kv = self(base);
     qd_status st = QD_OK;
-    change *all = calloc(n + 1, sizeof *all);
-    full_key *keys = calloc(n + 1, sizeof *keys);
-    if (!all || !keys)
+    qd_kv_changes *c = calloc(1, sizeof *c);
+    if (!c)
+        return qd_fail_nomem(err);
+    c->kv = kv;
+    c->all.n = n;
+    c->all.items = calloc(n + 1, sizeof *c->all.items);
+    c->keys = malloc((n + 1) * sizeof *c->keys);
+    if (!c->all.items || !c->keys)
         st = qd_fail_nomem(err);
     for (size_t i = 0; i < n && st == QD_OK; i++) {
-        all[i] = (change){.kv = kv, .key = &keys[i], .value = items[i].value, .expected = items[i].expected};
-        if (!all[i].value.p)
-            all[i].value.p = "";
-        st = make_key(kv, items[i].bucket, items[i].key, &keys[i], err);
+        const qd_kv_item *item = &items[i];
+        qd_str value = item->value.p ? item->value : QD_STR("");
+        c->all.items[i] = (change){.kv = kv,
+                                   .key = &c->keys[i],
+                                   .value = item->is_removal ? (qd_str){NULL, 0} : value,
+                                   .expected = item->is_removal ? QD_KV_ANY : item->expected,
+                                   .may_be_gone = item->is_removal};
+        st = make_key(kv, item->bucket, item->key, &c->keys[i], err);
     }
+    if (st == QD_OK)
+        *out = QD_TAKE(c);
+    qd_kv_changes_free(c);
+    return st;
+}
+
+void qd_kv_changes_free(qd_kv_changes *c)
+{
+    if (!c)
+        return;
+    free(c->keys);
+    free(c->all.items);
+    free(c);
+}
+
+int qd_kv_changes_write(qd_kv_changes *c, MDB_txn *txn)
+{
+    return write_changes(&c->all, txn);
+}
+
+bool qd_kv_changes_delete(const qd_kv_changes *c)
+{
+    return c->all.n > 0 && c->all.items[0].value.p == NULL;
+}
+
+void qd_kv_changes_tell(const qd_kv_changes *c)
+{
+    for (size_t i = 0; i < c->all.n; i++)
+        tell(c->kv, &c->all.items[i]);
+}
+
+void qd_kv_lmdb_lock(qd_kv *kv)
+{
+    pthread_mutex_lock(&self(kv)->change_mutex);
+}
+
+void qd_kv_lmdb_unlock(qd_kv *kv)
+{
+    pthread_mutex_unlock(&self(kv)->change_mutex);
+}
+
+static qd_status kv_change_many(qd_kv *base, const qd_kv_item *items, size_t n, qd_error *err)
+{
+    qd_kv_changes *c = NULL;
+    qd_status st = qd_kv_changes_new(base, items, n, &c, err);
     if (st == QD_OK && n > 0)
-        st = make_changes(kv, all, n, err);
-    free(keys);
-    free(all);
+        st = make_changes(self(base), c->all.items, n, err);
+    qd_kv_changes_free(c);
     return st;
 }
 
@@ -322,6 +383,11 @@ static qd_status kv_watch(qd_kv *base, qd_str bucket, qd_kv_watch_fn *fn, void *
     return st;
 }
 
+static qd_status kv_open_log(qd_kv *base, const char *name, size_t max_bytes, struct qd_log **out, qd_error *err)
+{
+    return qd_log_lmdb_open_in(base, self(base)->l, name, max_bytes, out, err);
+}
+
 static void kv_close(qd_kv *base)
 {
     lmdb_kv *kv = self(base);
@@ -335,10 +401,11 @@ static const qd_kv_vtable vtable = {
     .close = kv_close,
     .get = kv_get,
     .put = kv_put,
-    .put_many = kv_put_many,
+    .change_many = kv_change_many,
     .remove = kv_remove,
     .visit = kv_visit,
     .watch = kv_watch,
+    .open_log = kv_open_log,
 };
 
 qd_status qd_kv_lmdb_open(const char *dir, size_t max_bytes, qd_kv **out, qd_error *err)

@@ -11,6 +11,7 @@
 #define FIRST_MAP_BYTES  ((size_t)64 << 20)
 #define EXCEED_MAP_BYTES ((size_t)4 << 20)
 #define MAX_READERS      1024
+#define MAX_DATABASES    4 /* with names */
 
 qd_status qd_lmdb_fail(const qd_lmdb *l, int rc, const char *doing, qd_error *err)
 {
@@ -62,6 +63,8 @@ static int open_env(qd_lmdb *l, unsigned db_flags)
     int rc = mdb_env_create(&l->env);
     if (rc == 0)
         rc = mdb_env_set_maxreaders(l->env, MAX_READERS);
+    if (rc == 0)
+        rc = mdb_env_set_maxdbs(l->env, MAX_DATABASES);
     if (rc == 0)
         rc = mdb_env_set_mapsize(l->env, l->max_bytes < FIRST_MAP_BYTES ? l->max_bytes : FIRST_MAP_BYTES);
     if (rc == 0)
@@ -176,4 +179,27 @@ qd_status qd_lmdb_write(qd_lmdb *l, qd_lmdb_write_fn *fn, void *arg, bool may_ex
             continue;
         return rc == 0 || rc == QD_LMDB_ABORT ? QD_OK : qd_lmdb_fail(l, rc, "cannot write", err);
     }
+}
+
+/* ---- named databases ---- */
+
+typedef struct opening {
+    const char *name;
+    unsigned flags;
+    MDB_dbi dbi;
+} opening;
+
+static int open_database(void *arg, MDB_txn *txn)
+{
+    opening *o = arg;
+    return mdb_dbi_open(txn, o->name, MDB_CREATE | o->flags, &o->dbi);
+}
+
+qd_status qd_lmdb_open_database(qd_lmdb *l, const char *name, unsigned db_flags, MDB_dbi *out, qd_error *err)
+{
+    opening o = {.name = name, .flags = db_flags};
+    qd_status st = qd_lmdb_write(l, open_database, &o, false, err);
+    if (st == QD_OK)
+        *out = o.dbi;
+    return st;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One LMDB environment with one unnamed database, as kv_lmdb.c and log_lmdb.c use it: opening, transactions, growth.
+ * One LMDB environment as kv_lmdb.c and log_lmdb.c use it: opening, transactions, growth. It has one unnamed database;
+ * a kv's also has one for each of its logs, which LMDB keeps in the unnamed one under a key that is their name.
  * Invariant: the map is resized only while no transaction of this process is active, so every transaction holds
  * `resize_lock` shared, and growing holds it exclusively. Commits are durable (no MDB_NOSYNC).
  * Lock order: the caller's own mutexes, then resize_lock, then LMDB's writer lock. A thread holds at most one
@@ -16,7 +17,7 @@
 
 typedef struct qd_lmdb {
     MDB_env *env;
-    MDB_dbi dbi;
+    MDB_dbi dbi; /* the unnamed database */
     char *dir;
     const char *what; /* "log", "store": for messages */
     pthread_rwlock_t resize_lock;
@@ -27,6 +28,9 @@ typedef struct qd_lmdb {
  * The map starts small and grows up to `max_bytes`. Errors: QD_EIO, QD_ENOMEM. */
 qd_status qd_lmdb_open(const char *dir, const char *what, size_t max_bytes, unsigned db_flags, qd_lmdb **out,
                        qd_error *err);
+/* Opens (creating) a named database, which stays open with the environment; again gives the same one. Errors: QD_EIO,
+ * QD_ELIMIT. */
+qd_status qd_lmdb_open_database(qd_lmdb *l, const char *name, unsigned db_flags, MDB_dbi *out, qd_error *err);
 void qd_lmdb_close(qd_lmdb *l);
 
 /* Views into the map are valid until the end. Errors: QD_EBUSY (all reader slots taken), QD_EIO. */

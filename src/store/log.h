@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * log: the second durable interface: an append-only sequence of records, each with a sequence number given by the
- * caller, strictly ascending by one. One log per index. LMDB implements it here (log_lmdb.c).
+ * caller, strictly ascending by one. One log per index, and those that are part of a kv (qd_kv_open_log). LMDB
+ * implements it here (log_lmdb.c).
  *
  * Group commit: `enqueue` fixes a batch's place in the order and returns at once; `wait` returns when it is durable.
  * One waiting thread becomes the leader, writes all batches queued so far in one transaction with one fsync, then calls
@@ -12,8 +13,7 @@
 #ifndef QD_STORE_LOG_H
 #define QD_STORE_LOG_H
 
-#include "base/error.h"
-#include "base/str.h"
+#include "store/kv.h"
 
 typedef struct qd_log qd_log;
 
@@ -25,9 +25,15 @@ typedef struct qd_log_record {
 typedef struct qd_log_batch {
     const qd_log_record *records; /* with their bytes: borrowed until wait returned */
     size_t n;
+    /* Only in a log that is part of a kv: changes of its keys, made before the records are there, in the same commit
+     * where the store can: in LMDB both are there or neither, whenever the process ends. Borrowed likewise. `expected`
+     * is QD_KV_ANY or QD_KV_KEEP: a batch that has its place in the order is not refused. */
+    const qd_kv_item *changes;
+    size_t n_changes;
     void (*done)(void *arg, qd_status st, const qd_error *err); /* may be NULL */
     void *arg;
     /* the log's own */
+    void *prepared;
     struct qd_log_batch *next;
     qd_status st;
     bool finished;
@@ -59,7 +65,8 @@ static inline void qd_log_close(qd_log *log)
         log->v->close(log);
 }
 /* Every batch that was enqueued must be waited for: its waiter may be the one who writes it. Errors: QD_EINVAL when the
- * sequence does not continue the last; QD_EIO when an earlier batch failed; QD_ETOOLARGE over half of max_bytes. */
+ * sequence does not continue the last, or for changes that it cannot take; QD_EIO when an earlier batch failed;
+ * QD_ETOOLARGE over half of max_bytes; QD_ENOMEM. */
 static inline qd_status qd_log_enqueue(qd_log *log, qd_log_batch *b, qd_error *err)
 {
     return log->v->enqueue(log, b, err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The log on LMDB: one database, key = sequence number (MDB_INTEGERKEY), value = the record's parts in a row.
+ * The log on LMDB: one database, key = sequence number (MDB_INTEGERKEY), value = the record's parts in a row. It has an
+ * environment of its own, or a named database in that of a kv, whose keys its turns then change too.
  *
  * A turn is one write transaction: the batches queued when it starts are appended, and a bounded number of trimmed
  * records goes with the same fsync. Whoever waits and finds no turn running takes the next one. `done` callbacks run
@@ -10,7 +11,7 @@
 
 #include <stdlib.h>
 
-#include "store/lmdb_env.h"
+#include "store/kv_lmdb.h"
 
 #define TURN_MAX_BYTES ((size_t)64 << 20) /* of records, but at least one batch */
 #define TURN_MAX_TRIMS 8192               /* records forgotten per turn: fewer fsyncs, some 10 ms that appenders wait */
@@ -22,6 +23,9 @@
 typedef struct lmdb_log {
     qd_log base;
     qd_lmdb *l;
+    qd_kv *kv; /* whose environment `l` is; NULL: the log's own */
+    MDB_dbi dbi;
+    size_t max_bytes;
     pthread_mutex_t mutex; /* guards all below */
     pthread_cond_t changed;
     qd_log_batch *head, *tail; /* queued; not yet part of a turn */
@@ -115,11 +119,33 @@ static int write_turn(void *arg, MDB_txn *txn)
 {
     turn *t = arg;
     int rc = 0;
-    for (const qd_log_batch *b = t->head; b && rc == 0; b = b->next)
-        rc = append_batch(txn, t->log->l->dbi, b);
+    for (const qd_log_batch *b = t->head; b && rc == 0; b = b->next) {
+        rc = b->prepared ? qd_kv_changes_write(b->prepared, txn) : 0;
+        if (rc == 0)
+            rc = append_batch(txn, t->log->dbi, b);
+    }
     if (rc == 0 && t->trim_end > 0)
-        rc = trim_some(txn, t->log->l->dbi, t->trim_end, &t->has_trimmed_all);
+        rc = trim_some(txn, t->log->dbi, t->trim_end, &t->has_trimmed_all);
     return rc;
+}
+
+/* The transaction of a turn with batches. */
+static qd_status commit_turn(turn *t, qd_error *err)
+{
+    bool has_changes = false, may_exceed = false;
+    for (const qd_log_batch *b = t->head; b; b = b->next) {
+        has_changes |= b->prepared != NULL;
+        may_exceed |= b->prepared && qd_kv_changes_delete(b->prepared);
+    }
+    if (has_changes)
+        qd_kv_lmdb_lock(t->log->kv);
+    qd_status st = qd_lmdb_write(t->log->l, write_turn, t, may_exceed, err);
+    for (const qd_log_batch *b = t->head; b && st == QD_OK; b = b->next)
+        if (b->prepared)
+            qd_kv_changes_tell(b->prepared);
+    if (has_changes)
+        qd_kv_lmdb_unlock(t->log->kv);
+    return st;
 }
 
 /* Takes batches off the queue for one turn. Called with the mutex. */
@@ -176,12 +202,12 @@ static qd_status take_turn(lmdb_log *log, bool *has_trimmed_all, qd_error *err)
     pthread_mutex_unlock(&log->mutex);
 
     if (t.head && failure.code == QD_OK) {
-        st = qd_lmdb_write(log->l, write_turn, &t, false, &failure);
+        st = commit_turn(&t, &failure);
         if (st == QD_ELIMIT && t.trim_end > 0) { /* never fail an append for the sake of a trim */
             t.trim_end = 0;
             t.has_trimmed_all = false;
             failure = (qd_error)QD_ERROR_INIT;
-            st = qd_lmdb_write(log->l, write_turn, &t, false, &failure);
+            st = commit_turn(&t, &failure);
         }
         failure.code = st;
         st = QD_OK;
@@ -225,16 +251,27 @@ static qd_status check_batch(const lmdb_log *log, const qd_log_batch *b, qd_erro
     }
     /* Half of the room: what has been logged before must fit as well until it is trimmed. */
     size_t bytes = batch_bytes(b);
-    if (bytes > log->l->max_bytes / 2)
+    if (bytes > log->max_bytes / 2)
         return qd_fail(err, QD_ETOOLARGE, "log '%s': a batch of %zu bytes, at most %zu fit", log->l->dir, bytes,
-                       log->l->max_bytes / 2);
+                       log->max_bytes / 2);
+    if (b->n_changes > 0 && !log->kv)
+        return qd_fail(err, QD_EINVAL, "log '%s': a batch with changes of keys, but it is part of no store",
+                       log->l->dir);
+    for (size_t i = 0; i < b->n_changes; i++) {
+        uint64_t expected = b->changes[i].expected;
+        if (expected != QD_KV_ANY && expected != QD_KV_KEEP)
+            return qd_fail(err, QD_EINVAL, "log '%s': change %zu of a batch depends on a revision", log->l->dir, i);
+    }
     return QD_OK;
 }
 
 static qd_status log_enqueue(qd_log *base, qd_log_batch *b, qd_error *err)
 {
     lmdb_log *log = self(base);
+    qd_kv_changes *changes = NULL;
     qd_status st = check_batch(log, b, err);
+    if (st == QD_OK && b->n_changes > 0)
+        st = qd_kv_changes_new(log->kv, b->changes, b->n_changes, &changes, err);
     if (st != QD_OK)
         return st;
     b->next = NULL;
@@ -248,6 +285,7 @@ static qd_status log_enqueue(qd_log *base, qd_log_batch *b, qd_error *err)
         st = qd_fail(err, QD_EINVAL, "log '%s': sequence number %llu does not continue %llu", log->l->dir,
                      (unsigned long long)b->records[0].seq, (unsigned long long)log->last);
     } else {
+        b->prepared = QD_TAKE(changes);
         if (log->tail)
             log->tail->next = b;
         else
@@ -259,6 +297,7 @@ static qd_status log_enqueue(qd_log *base, qd_log_batch *b, qd_error *err)
         }
     }
     pthread_mutex_unlock(&log->mutex);
+    qd_kv_changes_free(changes);
     return st;
 }
 
@@ -273,6 +312,8 @@ static qd_status log_wait(qd_log *base, qd_log_batch *b, qd_error *err)
             pthread_cond_wait(&log->changed, &log->mutex);
     }
     pthread_mutex_unlock(&log->mutex);
+    qd_kv_changes_free(b->prepared);
+    b->prepared = NULL;
     if (b->st != QD_OK && err)
         *err = b->err;
     return b->st;
@@ -309,7 +350,7 @@ static qd_status log_read_from(qd_log *base, uint64_t first, qd_log_visit_fn *fn
     qd_status st = qd_lmdb_begin_read(log->l, &txn, err);
     if (st != QD_OK)
         return st;
-    int rc = mdb_cursor_open(txn, log->l->dbi, &cursor);
+    int rc = mdb_cursor_open(txn, log->dbi, &cursor);
     if (rc == 0)
         rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
     while (rc == 0 && fn(arg, key_seq(&key), (qd_str){value.mv_data, value.mv_size}))
@@ -328,7 +369,7 @@ static qd_status log_read_one(qd_log *base, uint64_t seq, qd_log_visit_fn *fn, v
     qd_status st = qd_lmdb_begin_read(log->l, &txn, err);
     if (st != QD_OK)
         return st;
-    int rc = mdb_get(txn, log->l->dbi, &key, &value);
+    int rc = mdb_get(txn, log->dbi, &key, &value);
     if (rc == 0)
         (void)fn(arg, seq, (qd_str){value.mv_data, value.mv_size});
     qd_lmdb_end_read(log->l, txn);
@@ -347,7 +388,7 @@ static qd_status log_bounds(qd_log *base, uint64_t *first, uint64_t *last, qd_er
     qd_status st = qd_lmdb_begin_read(log->l, &txn, err);
     if (st != QD_OK)
         return st;
-    int rc = mdb_cursor_open(txn, log->l->dbi, &cursor);
+    int rc = mdb_cursor_open(txn, log->dbi, &cursor);
     if (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST)) == 0)
         lowest = key_seq(&key);
     if (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_LAST)) == 0)
@@ -365,7 +406,8 @@ static qd_status log_bounds(qd_log *base, uint64_t *first, uint64_t *last, qd_er
 static void log_close(qd_log *base)
 {
     lmdb_log *log = self(base);
-    qd_lmdb_close(log->l);
+    if (!log->kv)
+        qd_lmdb_close(log->l);
     pthread_cond_destroy(&log->changed);
     pthread_mutex_destroy(&log->mutex);
     free(log);
@@ -381,16 +423,29 @@ static const qd_log_vtable vtable = {
     .bounds = log_bounds,
 };
 
-qd_status qd_log_lmdb_open(const char *dir, size_t max_bytes, qd_log **out, qd_error *err)
+/* `l` NULL: an environment of its own in `dir`; else `kv`'s, in which it is called `dir`. */
+static qd_status open_log(const char *dir, qd_kv *kv, qd_lmdb *l, size_t max_bytes, qd_log **out, qd_error *err)
 {
     uint64_t first, last;
+    qd_status st;
     lmdb_log *log = calloc(1, sizeof *log);
     if (!log)
         return qd_fail_nomem(err);
     log->base.v = &vtable;
+    log->kv = kv;
+    log->l = l;
     pthread_mutex_init(&log->mutex, NULL);
     pthread_cond_init(&log->changed, NULL);
-    qd_status st = qd_lmdb_open(dir, "log", max_bytes, MDB_INTEGERKEY, &log->l, err);
+    if (kv) {
+        log->max_bytes = max_bytes;
+        st = qd_lmdb_open_database(l, dir, MDB_INTEGERKEY, &log->dbi, err);
+    } else {
+        st = qd_lmdb_open(dir, "log", max_bytes, MDB_INTEGERKEY, &log->l, err);
+        if (st == QD_OK) {
+            log->dbi = log->l->dbi;
+            log->max_bytes = log->l->max_bytes;
+        }
+    }
     if (st == QD_OK)
         st = log_bounds(&log->base, &first, &last, err);
     if (st != QD_OK) {
@@ -401,4 +456,14 @@ qd_status qd_log_lmdb_open(const char *dir, size_t max_bytes, qd_log **out, qd_e
     log->last = last;
     *out = &log->base;
     return QD_OK;
+}
+
+qd_status qd_log_lmdb_open(const char *dir, size_t max_bytes, qd_log **out, qd_error *err)
+{
+    return open_log(dir, NULL, NULL, max_bytes, out, err);
+}
+
+qd_status qd_log_lmdb_open_in(qd_kv *kv, qd_lmdb *l, const char *name, size_t max_bytes, qd_log **out, qd_error *err)
+{
+    return open_log(name, kv, l, max_bytes, out, err);
 }

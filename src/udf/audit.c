@@ -60,7 +60,8 @@ static qd_status open_log(qd_audit *a, qd_error *err)
     return st;
 }
 
-/* A log that failed takes nothing more, so it is closed and opened: what made it fail may be gone (a full disk). */
+/* A log that failed takes nothing more, so it is closed and opened: what made it fail may be gone (a full disk), or
+ * have been the change that came with an entry (a full store). */
 static qd_status reopen(qd_audit *a, qd_error *err)
 {
     qd_status st = QD_OK;
@@ -95,13 +96,13 @@ void qd_audit_end_read(qd_audit *a)
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* Links the records to the chain and encodes them into `bytes`. Called with chain_mutex; `next`: the chain after. */
-static qd_status link_records(const qd_audit *a, qd_audit_record *records, size_t n, qd_log_record *out, char *bytes,
+static qd_status link_records(const qd_audit *a, const qd_audit_batch *b, qd_log_record *out, char *bytes,
                               qd_audit_chain *next, qd_error *err)
 {
     qd_audit_chain c = a->chain;
     int64_t now = a->options.wall_ms();
-    for (size_t i = 0; i < n; i++) {
-        qd_audit_record *r = &records[i];
+    for (size_t i = 0; i < b->n; i++) {
+        qd_audit_record *r = &b->records[i];
         size_t length = qd_audit_record_bytes(r);
         r->seq = c.next_seq++;
         r->at_ms = c.last_at_ms = now > c.last_at_ms ? now : c.last_at_ms;
@@ -120,16 +121,15 @@ static qd_status link_records(const qd_audit *a, qd_audit_record *records, size_
 }
 
 /* One attempt; called with log_lock shared. */
-static qd_status write_records(qd_audit *a, qd_audit_record *records, size_t n, qd_log_record *linked, char *bytes,
-                               qd_error *err)
+static qd_status write_records(qd_audit *a, const qd_audit_batch *b, qd_log_record *linked, char *bytes, qd_error *err)
 {
-    qd_log_batch batch = {.records = linked, .n = n};
+    qd_log_batch batch = {.records = linked, .n = b->n, .changes = b->changes, .n_changes = b->n_changes};
     qd_audit_chain next;
     pthread_mutex_lock(&a->chain_mutex);
     qd_status st = a->is_broken ? qd_fail(err, QD_EIO, "a write before it failed") : QD_OK;
     bool is_enqueued = false;
     if (st == QD_OK)
-        st = link_records(a, records, n, linked, bytes, &next, err);
+        st = link_records(a, b, linked, bytes, &next, err);
     if (st == QD_OK) {
         st = qd_log_enqueue(a->log, &batch, err);
         is_enqueued = st == QD_OK;
@@ -201,19 +201,19 @@ static void trim(qd_audit *a)
     pthread_mutex_unlock(&a->chain_mutex);
 }
 
-qd_status qd_audit_write(qd_audit *a, qd_audit_record *records, size_t n, qd_error *err)
+qd_status qd_audit_write(qd_audit *a, const qd_audit_batch *b, qd_error *err)
 {
     size_t bytes_n = 0;
-    for (size_t i = 0; i < n; i++)
-        bytes_n += qd_audit_record_bytes(&records[i]);
-    qd_log_record *linked = calloc(n, sizeof *linked);
+    for (size_t i = 0; i < b->n; i++)
+        bytes_n += qd_audit_record_bytes(&b->records[i]);
+    qd_log_record *linked = calloc(b->n, sizeof *linked);
     char *bytes = malloc(bytes_n);
     qd_status st = linked && bytes ? QD_OK : qd_fail_nomem(err);
     if (st == QD_OK && is_broken(a))
         st = reopen(a, err);
     if (st == QD_OK) {
         pthread_rwlock_rdlock(&a->log_lock);
-        st = write_records(a, records, n, linked, bytes, err);
+        st = write_records(a, b, linked, bytes, err);
         if (st == QD_OK)
             trim(a);
         else
@@ -232,16 +232,23 @@ qd_status qd_audit_append(qd_audit *a, const qd_audit_entry *e, qd_error *err)
         return QD_OK;
     qd_audit_record_from(e, &r);
     if (e->outcome == QD_AUDIT_OK)
-        return qd_audit_write(a, &r, 1, err);
+        return qd_audit_write(a, &(qd_audit_batch){.records = &r, .n = 1}, err);
     qd_audit_notes_add(a, &r);
     return QD_OK;
 }
 
+qd_status qd_audit_commit(qd_audit *a, const qd_audit_entry *e, const qd_kv_item *changes, size_t n, qd_error *err)
+{
+    qd_audit_record r;
+    qd_audit_record_from(e, &r);
+    return qd_audit_write(a, &(qd_audit_batch){.records = &r, .n = 1, .changes = changes, .n_changes = n}, err);
+}
+
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
-static qd_status open_lmdb(void *arg, size_t max_bytes, qd_log **out, qd_error *err)
+static qd_status open_in_kv(void *arg, size_t max_bytes, qd_log **out, qd_error *err)
 {
-    return qd_log_lmdb_open(arg, max_bytes, out, err);
+    return qd_kv_open_log(arg, "audit", max_bytes, out, err);
 }
 
 qd_status qd_audit_open_with(qd_audit_opener *open, void *open_arg, const qd_audit_options *o, qd_audit **out,
@@ -267,17 +274,9 @@ qd_status qd_audit_open_with(qd_audit_opener *open, void *open_arg, const qd_aud
     return st;
 }
 
-qd_status qd_audit_open(const char *dir, const qd_audit_options *o, qd_audit **out, qd_error *err)
+qd_status qd_audit_open(qd_kv *kv, const qd_audit_options *o, qd_audit **out, qd_error *err)
 {
-    qd_audit *a = NULL;
-    char *kept = qd_str_dup(qd_str_of(dir));
-    qd_status st = kept ? qd_audit_open_with(open_lmdb, kept, o, &a, err) : qd_fail_nomem(err);
-    if (st == QD_OK) {
-        a->dir = QD_TAKE(kept);
-        *out = a;
-    }
-    free(kept);
-    return st;
+    return qd_audit_open_with(open_in_kv, kv, o, out, err);
 }
 
 void qd_audit_close(qd_audit *a)
@@ -288,6 +287,5 @@ void qd_audit_close(qd_audit *a)
     qd_log_close(a->log);
     pthread_mutex_destroy(&a->chain_mutex);
     pthread_rwlock_destroy(&a->log_lock);
-    free(a->dir);
     free(a);
 }

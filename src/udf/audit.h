@@ -4,13 +4,15 @@
  * each entry chained to the one before by its digest, bounded in size: the oldest go first, and the chain then begins
  * at the first that is left, which still names the digest before it.
  *
- * It lives in a log of its own (store/log.h), not in the kv: entries are read by sequence number from either end and
- * forgotten thousands at a time, which kv can only do key by key, and the log shares one fsync among those who wait.
+ * It lives in a log (store/log.h), not among the kv's keys: entries are read by sequence number from either end and
+ * forgotten thousands at a time, which kv can only do key by key. The log is part of the kv that holds what it tells
+ * of, so that a change and its entry are one commit (qd_audit_commit): there is no change without its entry and no
+ * entry without its change, whenever the process ends.
  *
- * An entry with the outcome "ok" records a change: it is durable when qd_audit_append returns, so append before the
- * change is acknowledged. All other outcomes change nothing and may come as a flood: they are handed to a thread that
- * writes at most once a second (less often while a flood lasts), like ones as a single entry with a count, so that
- * neither the disk nor the caller suffers. A crash loses those of the last moment.
+ * An entry with the outcome "ok" records a change: it is durable when qd_audit_commit or qd_audit_append returns, so
+ * call them before the change is acknowledged. All other outcomes change nothing and may come as a flood: they are
+ * handed to a thread that writes at most once a second (less often while a flood lasts), like ones as a single entry
+ * with a count, so that neither the disk nor the caller suffers. A crash loses those of the last moment.
  *
  * In JSON an entry is {"action","actor","at","count","detail","hash","name","outcome","remote","seq","version","prev",
  * "digest"}; `digest` is the SHA-256, in hex, of `prev`, a line feed, and the entry without prev and digest as compact
@@ -22,6 +24,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "store/kv.h"
 
 typedef struct qd_audit qd_audit;
 
@@ -68,13 +71,16 @@ typedef struct qd_audit_options {
 #define QD_AUDIT_OPTIONS_INIT {64u << 20, 1000, qd_clock_wall_ms, NULL, NULL}
 /* clang-format on */
 
-/* Opens (creating) the log in `dir`. Errors: QD_EINVAL (options), QD_EIO. */
-qd_status qd_audit_open(const char *dir, const qd_audit_options *o, qd_audit **out, qd_error *err);
+/* Opens (creating) the log of that kv, which is kept until close. Errors: QD_EINVAL (options), QD_EIO. */
+qd_status qd_audit_open(qd_kv *kv, const qd_audit_options *o, qd_audit **out, qd_error *err);
 /* Writes what is gathered, then closes. NULL is legal. */
 void qd_audit_close(qd_audit *a);
 
 /* Outcome "ok": durable on return; errors: QD_EIO, QD_ENOMEM. Others: gathered, never fails. `a` NULL: nothing. */
 qd_status qd_audit_append(qd_audit *a, const qd_audit_entry *e, qd_error *err);
+/* Makes changes of the kv's keys (log.h says which can be made so; borrowed) and records them, with the outcome "ok":
+ * both are durable on return, or neither was done. Errors: as qd_audit_append, QD_ELIMIT (the store is full). */
+qd_status qd_audit_commit(qd_audit *a, const qd_audit_entry *e, const qd_kv_item *changes, size_t n, qd_error *err);
 /* Which outcome a request that failed with this status has. */
 qd_audit_outcome qd_audit_outcome_of(qd_status st);
 /* Writes what is gathered now. Errors: QD_EIO, QD_ENOMEM. */

@@ -38,14 +38,13 @@ typedef struct qd_audit_chain {
     char digest[QD_SHA256_HEX_SIZE];
 } qd_audit_chain;
 
-/* Opens the log: LMDB in `dir`, but for tests. */
+/* Opens the log: the kv's, but for tests. */
 typedef qd_status qd_audit_opener(void *arg, size_t max_bytes, qd_log **out, qd_error *err);
 
 struct qd_audit {
     qd_audit_options options;
     qd_audit_opener *open;
     void *open_arg;
-    char *dir;
     pthread_rwlock_t log_lock;   /* shared while the log is used, exclusive while it is opened again */
     qd_log *log;                 /* NULL: the last attempt to open it failed */
     pthread_mutex_t chain_mutex; /* guards the three below, and the order of what is enqueued */
@@ -58,9 +57,17 @@ struct qd_audit {
 qd_status qd_audit_open_with(qd_audit_opener *open, void *open_arg, const qd_audit_options *o, qd_audit **out,
                              qd_error *err);
 
-/* Gives the records numbers, times, digests and their place in the chain, and makes them durable. Errors: QD_EIO,
- * QD_ENOMEM: none of them is in the log then. */
-qd_status qd_audit_write(qd_audit *a, qd_audit_record *records, size_t n, qd_error *err);
+/* Records, and the changes that they tell of. */
+typedef struct qd_audit_batch {
+    qd_audit_record *records;
+    size_t n;
+    const qd_kv_item *changes;
+    size_t n_changes;
+} qd_audit_batch;
+
+/* Gives the records numbers, times, digests and their place in the chain, and makes them and the changes durable.
+ * Errors: QD_EIO, QD_ELIMIT, QD_ENOMEM: nothing was done then. */
+qd_status qd_audit_write(qd_audit *a, const qd_audit_batch *b, qd_error *err);
 
 qd_status qd_audit_notes_init(qd_audit *a, qd_error *err);
 /* Stops the thread; what is left is written. */

@@ -88,7 +88,7 @@ static qd_status write_gathered(qd_audit *a, const gathered *g, qd_error *err)
         qd_audit_record_from(&e, &records[n]);
         records[n++].count = g->others;
     }
-    return n ? qd_audit_write(a, records, n, err) : QD_OK;
+    return n ? qd_audit_write(a, &(qd_audit_batch){.records = records, .n = n}, err) : QD_OK;
 }
 
 /* They are gone when writing fails: keeping them would keep the flood. */

@@ -108,9 +108,9 @@ qd_status qd_registry_register(qd_registry *r, const qd_registration *reg, qd_ud
                                qd_error *err);
 /* Everything that registering checks, with a usable result that is not kept: for dry runs. */
 qd_status qd_registry_prepare(qd_registry *r, const qd_registration *reg, qd_udf **out, qd_error *err);
-/* `version` empty: all versions. *removed (may be NULL): how many. When the active version goes, the one that was
- * active before it and is still there is active, else the latest. Errors: QD_EUDF_NOTFOUND, QD_EUDF_DEPENDED naming
- * those that need it, QD_EIO. */
+/* `version` empty: all versions, at once. *removed (may be NULL): how many. When the active version goes, the one that
+ * was active before it and is still there is active. Errors: QD_EUDF_NOTFOUND, QD_EUDF_DEPENDED (naming those that need
+ * it; or it is the active one of several, and none was active before it), QD_EIO. */
 qd_status qd_registry_remove(qd_registry *r, qd_str name, qd_str version, const qd_actor *who, size_t *removed,
                              qd_error *err);
 

@@ -6,12 +6,29 @@
 #include "base/clock.h"
 #include "udf/registry_change.h"
 
+static qd_status store(qd_registry *r, const qd_udf_version *v, qd_history_action action, const qd_stored_history *s,
+                       const char *previous, const qd_actor *who, qd_error *err)
+{
+    qd_store_changes changes;
+    char detail[QD_VERSION_SIZE + 16];
+    snprintf(detail, sizeof detail, "from %s", *previous ? previous : "none");
+    const qd_audit_entry entry =
+        qd_registry_audit_entry(action == QD_HISTORY_ROLLBACK ? QD_AUDIT_ROLLBACK : QD_AUDIT_ACTIVATE, v->name,
+                                v->version, v->record.hash, detail, who);
+    qd_status st = qd_store_changes_init(&changes, 1, err);
+    if (st == QD_OK) {
+        qd_store_changes_put_history(&changes, v->name, &s->h);
+        st = qd_registry_store_commit(r, &changes, &entry, err);
+    }
+    qd_store_changes_deinit(&changes);
+    return st;
+}
+
 /* Stores, then shows. `v` is active already: nothing happens. */
 static qd_status move_to(qd_registry *r, qd_udf_function *f, qd_udf_version *v, qd_history_action action,
                          qd_stored_history *s, const qd_actor *who, qd_alias_move *out, qd_error *err)
 {
     qd_alias_move move = {{0}, {0}};
-    char detail[QD_VERSION_SIZE + 16];
     qd_status st = QD_OK;
     bool is_there = f->active == v;
     snprintf(move.active, sizeof move.active, "%.*s", QD_STR_FMT(v->version));
@@ -20,15 +37,12 @@ static qd_status move_to(qd_registry *r, qd_udf_function *f, qd_udf_version *v, 
     if (!is_there) {
         qd_history_add(&s->h, action, v->version, who ? who->by : QD_STR(""), qd_clock_wall_ms());
         s->h.active = v->version;
-        st = qd_registry_store_put_history(r, v->name, &s->h, err);
+        st = store(r, v, action, s, move.previous, who, err);
     }
     if (st == QD_OK && !is_there) {
         pthread_rwlock_wrlock(&r->table_lock);
         f->active = v;
         pthread_rwlock_unlock(&r->table_lock);
-        snprintf(detail, sizeof detail, "from %s", *move.previous ? move.previous : "none");
-        st = qd_registry_record(r, action == QD_HISTORY_ROLLBACK ? QD_AUDIT_ROLLBACK : QD_AUDIT_ACTIVATE, v->name,
-                                v->version, v->record.hash, detail, who, err);
     }
     if (st == QD_OK && out)
         *out = move;

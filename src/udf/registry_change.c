@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Keeping what was registered, and deleting. The order of writes is that of registry_store.h. */
+ * Keeping what was registered. */
 #include "udf/registry_change.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -11,10 +10,10 @@
 
 #define MAX_RECORD_BYTES ((size_t)1 << 20)
 
-qd_status qd_registry_record(qd_registry *r, qd_audit_action action, qd_str name, qd_str version, qd_str hash,
-                             const char *detail, const qd_actor *who, qd_error *err)
+qd_audit_entry qd_registry_audit_entry(qd_audit_action action, qd_str name, qd_str version, qd_str hash,
+                                       const char *detail, const qd_actor *who)
 {
-    const qd_audit_entry entry = {
+    return (qd_audit_entry){
         .action = action,
         .outcome = QD_AUDIT_OK,
         .actor = who ? who->by : QD_STR(""),
@@ -24,10 +23,6 @@ qd_status qd_registry_record(qd_registry *r, qd_audit_action action, qd_str name
         .hash = hash,
         .detail = qd_str_of(detail),
     };
-    qd_status st = qd_audit_append(r->options.audit, &entry, err);
-    if (st != QD_OK)
-        qd_error_prefix(err, "the change was made, but ");
-    return st;
 }
 
 /* ---- keeping ---- */
@@ -104,7 +99,11 @@ static qd_status next_history(qd_registry *r, const qd_candidate *c, qd_stored_h
 static qd_status store(qd_registry *r, const qd_candidate *c, qd_str record, qd_error *err)
 {
     qd_stored_history s = {0};
+    qd_store_changes changes;
+    char detail[QD_TRUST_TEXT_SIZE];
     const qd_registration *reg = c->reg;
+    const qd_audit_entry entry = qd_registry_audit_entry(QD_AUDIT_REGISTER, c->name, c->version, qd_str_of(c->hash),
+                                                         qd_trust_describe(&c->trust, detail), &reg->who);
     const qd_stored_version v = {
         .name = c->name,
         .hash = qd_str_of(c->hash),
@@ -115,9 +114,14 @@ static qd_status store(qd_registry *r, const qd_candidate *c, qd_str record, qd_
         .history = c->is_again ? NULL : &s.h,
         .is_again = c->is_again,
     };
-    qd_status st = c->is_again ? QD_OK : next_history(r, c, &s, err);
-    if (st == QD_OK)
-        st = qd_registry_store_put_version(r, &v, err);
+    qd_status st = qd_store_changes_init(&changes, QD_STORE_VERSION_KEYS, err);
+    if (st == QD_OK && !c->is_again)
+        st = next_history(r, c, &s, err);
+    if (st == QD_OK) {
+        qd_store_changes_put_version(&changes, &v);
+        st = qd_registry_store_commit(r, &changes, &entry, err);
+    }
+    qd_store_changes_deinit(&changes);
     qd_stored_history_deinit(&s);
     return st;
 }
@@ -139,9 +143,7 @@ static bool show(qd_registry *r, const qd_candidate *c, qd_udf_version *v)
     return is_active;
 }
 
-/* What is known about a version beside its entry. It goes before the entry does, and again before a new version of that
- * name comes: a query that had begun before the deletion may have left something behind it. */
-static qd_status forget(qd_registry *r, qd_str name, qd_str version, qd_error *err)
+qd_status qd_registry_forget(qd_registry *r, qd_str name, qd_str version, qd_error *err)
 {
     qd_status st = QD_OK;
     if (r->options.stats)
@@ -165,14 +167,13 @@ qd_status qd_registry_keep(qd_registry *r, qd_candidate *c, bool *is_active, qd_
     int64_t now_ms = qd_clock_wall_ms();
     qd_buf record;
     qd_udf_version *v = NULL;
-    char detail[QD_TRUST_TEXT_SIZE];
     qd_buf_init(&record, MAX_RECORD_BYTES);
     c->udf->registered_at_ms = registration_time(r, c, now_ms);
     qd_status st = qd_pins_check(&c->pins, err);
     if (st == QD_OK)
         st = qd_registry_make_room(r, 0, err);
     if (st == QD_OK && !c->is_again)
-        st = forget(r, c->name, c->version, err);
+        st = qd_registry_forget(r, c->name, c->version, err);
     if (st == QD_OK)
         st = qd_registry_attach_stats(r, c->udf, err);
     if (st == QD_OK)
@@ -192,134 +193,8 @@ qd_status qd_registry_keep(qd_registry *r, qd_candidate *c, bool *is_active, qd_
         (void)qd_registry_keep_code(r, v, c->udf, NULL);
         *is_active = show(r, c, v);
         v = NULL;
-        st = qd_registry_record(r, QD_AUDIT_REGISTER, c->name, c->version, qd_str_of(c->hash),
-                                qd_trust_describe(&c->trust, detail), &c->reg->who, err);
     }
     qd_udf_version_unref(v);
     qd_buf_deinit(&record);
-    return st;
-}
-
-/* ---- deleting ---- */
-
-/* The alias after a version has gone: who was active before, else the latest of the rest. Without one that was active
- * before, the history says that the latest was made it. */
-static qd_status next_active(const qd_udf_function *f, const qd_udf_version *gone, qd_history *h, qd_str by,
-                             qd_udf_version **out, qd_error *err)
-{
-    qd_str previous;
-    qd_udf_version *next = f->active;
-    if (next == gone) {
-        qd_status st = qd_history_previous(h, qd_registry_store_exists, f, &previous, err);
-        if (st != QD_OK)
-            return st;
-        next = previous.n > 0 ? qd_udf_function_find(f, previous) : qd_udf_function_latest_but(f, gone);
-        if (previous.n == 0 && next)
-            qd_history_add(h, QD_HISTORY_ACTIVATE, next->version, by, qd_clock_wall_ms());
-    }
-    h->active = next ? next->version : QD_STR("");
-    *out = next;
-    return QD_OK;
-}
-
-/* What only this version used. */
-static qd_status remove_rest(qd_registry *r, const qd_udf_version *v, qd_error *err)
-{
-    qd_status st = QD_OK;
-    if (v->record.native_size > 0)
-        st = qd_registry_store_remove(r, "native", qd_str_of(v->label), err);
-    if (st == QD_OK && qd_registry_count_module(r, v->record.hash) == 0)
-        st = qd_registry_store_remove(r, "module", v->record.hash, err);
-    return st;
-}
-
-/* `v` is taken out of the table, and `f` with its last version. */
-static qd_status remove_version(qd_registry *r, qd_udf_function *f, qd_udf_version *v, const qd_actor *who,
-                                qd_error *err)
-{
-    qd_stored_history s = {0};
-    qd_udf_version *next = NULL;
-    bool is_last = f->n_versions == 1;
-    qd_str by = who ? who->by : QD_STR("");
-    qd_status st = forget(r, v->name, v->version, err);
-    if (st == QD_OK)
-        st = qd_registry_store_settled_history(r, v->name, f, &s, err);
-    if (st == QD_OK) {
-        qd_history_add(&s.h, QD_HISTORY_DELETE, v->version, by, qd_clock_wall_ms());
-        st = next_active(f, v, &s.h, by, &next, err);
-    }
-    if (st == QD_OK)
-        st = qd_registry_store_remove(r, "entry", qd_str_of(v->label), err);
-    if (st != QD_OK)
-        goto done;
-    qd_pins_count(r, v, -1);
-    pthread_rwlock_wrlock(&r->table_lock);
-    if (!is_last)
-        f->active = next;
-    qd_registry_take(r, f, v);
-    pthread_rwlock_unlock(&r->table_lock);
-    qd_registry_drop_code(r, v);
-    st = is_last ? qd_registry_store_remove(r, "function", v->name, err)
-                 : qd_registry_store_put_history(r, v->name, &s.h, err);
-    if (st == QD_OK)
-        st = remove_rest(r, v, err);
-    qd_udf_version_unref(v);
-done:
-    qd_stored_history_deinit(&s);
-    return st;
-}
-
-/* The active version last, so that nobody sees the alias move. */
-static qd_status remove_all(qd_registry *r, qd_udf_function *f, const qd_actor *who, size_t *removed, qd_error *err)
-{
-    qd_status st = QD_OK;
-    for (size_t left = f->n_versions; left > 0 && st == QD_OK; left--) {
-        qd_udf_version *v = f->versions[f->versions[0] == f->active && left > 1 ? 1 : 0];
-        st = remove_version(r, f, v, who, err);
-        *removed += st == QD_OK;
-    }
-    return st;
-}
-
-static qd_status find_to_remove(qd_registry *r, qd_str name, qd_str version, qd_udf_function **f, qd_udf_version **v,
-                                qd_error *err)
-{
-    qd_semver ignored;
-    *f = qd_registry_find(r, name);
-    *v = *f && version.n > 0 ? qd_udf_function_find(*f, version) : NULL;
-    if (*f && !*v && version.n > 0 && !qd_semver_parse(version, &ignored))
-        return qd_fail_field(err, QD_EUDF_PARAMS, "version",
-                             "'%.*s': deleting needs one whole version such as 1.2.3, or none for all",
-                             QD_STR_FMT(version));
-    if (!*f || (version.n > 0 && !*v))
-        return qd_registry_resolve_version(r, name, version, NULL, v, err);
-    return qd_depends_check_unneeded(r, *f, *v, err);
-}
-
-qd_status qd_registry_remove(qd_registry *r, qd_str name, qd_str version, const qd_actor *who, size_t *removed,
-                             qd_error *err)
-{
-    size_t n = 0;
-    char detail[48] = "", hash[QD_SHA256_HEX_SIZE] = "";
-    qd_udf_function *f;
-    qd_udf_version *v;
-    pthread_mutex_lock(&r->write_mutex);
-    qd_status st = find_to_remove(r, name, version, &f, &v, err);
-    if (st == QD_OK && v) {
-        snprintf(hash, sizeof hash, "%.*s", QD_STR_FMT(v->record.hash));
-        st = remove_version(r, f, v, who, err);
-        n = st == QD_OK;
-    } else if (st == QD_OK) {
-        st = remove_all(r, f, who, &n, err);
-        snprintf(detail, sizeof detail, "%zu version%s", n, n == 1 ? "" : "s");
-    }
-    if (n > 0) {
-        qd_status recorded = qd_registry_record(r, QD_AUDIT_DELETE, name, version, qd_str_of(hash), detail, who,
-                                                st == QD_OK ? err : NULL);
-        st = st == QD_OK ? recorded : st;
-    }
-    pthread_mutex_unlock(&r->write_mutex);
-    if (st == QD_OK && removed)
-        *removed = n;
     return st;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The steps of changing the registry that write: to the store, then to the table, then to the audit log. All are called
- * with write_mutex. */
+ * The steps of changing the registry that write: to the store and the audit log at once, then to the table. All are
+ * called with write_mutex. */
 #ifndef QD_UDF_REGISTRY_CHANGE_H
 #define QD_UDF_REGISTRY_CHANGE_H
 
@@ -28,8 +28,11 @@ typedef struct qd_candidate {
 
 /* Stores a built candidate and shows it. *is_active: its name alone means it now. */
 qd_status qd_registry_keep(qd_registry *r, qd_candidate *c, bool *is_active, qd_error *err);
-/* Tells the audit log of a change. Errors: QD_EIO; the change is made all the same, and the message says so. */
-qd_status qd_registry_record(qd_registry *r, qd_audit_action action, qd_str name, qd_str version, qd_str hash,
-                             const char *detail, const qd_actor *who, qd_error *err);
+/* Forgets what is known about a version beside its entry: before the entry goes, and again before a new version of that
+ * name comes, since a query that had begun before the deletion may have left something behind it. Errors: QD_EIO. */
+qd_status qd_registry_forget(qd_registry *r, qd_str name, qd_str version, qd_error *err);
+/* What the audit log is told of a change; `detail` and `who` may be NULL. A view. */
+qd_audit_entry qd_registry_audit_entry(qd_audit_action action, qd_str name, qd_str version, qd_str hash,
+                                       const char *detail, const qd_actor *who);
 
 #endif

@@ -63,13 +63,13 @@ static bool keep_orphan(loader *l, qd_str key)
     return true;
 }
 
-/* The version that is active when the alias names one that does not exist. */
+/* The version that is active when the alias names one that does not exist; *out NULL: none. */
 static qd_status fall_back(const qd_udf_function *f, const qd_history *h, qd_udf_version **out, qd_error *err)
 {
     qd_str previous;
     qd_status st = qd_history_previous(h, qd_registry_store_exists, f, &previous, err);
     if (st == QD_OK)
-        *out = previous.n > 0 ? qd_udf_function_find(f, previous) : qd_udf_function_latest(f);
+        *out = previous.n > 0 ? qd_udf_function_find(f, previous) : NULL;
     return st;
 }
 

@@ -2,13 +2,14 @@
 #include "udf/registry_store.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define BUCKET            QD_STR("udf")
 #define MAX_HISTORY_BYTES ((size_t)1 << 20)
 #define MAX_RECORD_BYTES  ((size_t)1 << 20)
 #define MAX_MODULE_BYTES  ((size_t)1 << 30)
 
-typedef struct store_key {
+typedef struct qd_store_key {
     char text[192];
 } store_key;
 
@@ -16,12 +17,6 @@ static qd_str make_key(store_key *k, const char *kind, qd_str name)
 {
     int n = snprintf(k->text, sizeof k->text, "%s/%.*s", kind, (int)(name.n > 160 ? 160 : name.n), name.p);
     return (qd_str){k->text, (size_t)n};
-}
-
-static qd_status put(qd_registry *r, const char *kind, qd_str name, qd_str value, qd_error *err)
-{
-    store_key k;
-    return qd_kv_put(r->kv, BUCKET, make_key(&k, kind, name), value, QD_KV_ANY, NULL, err);
 }
 
 static qd_status get(qd_registry *r, const char *kind, qd_str name, qd_buf *out, qd_error *err)
@@ -33,39 +28,69 @@ static qd_status get(qd_registry *r, const char *kind, qd_str name, qd_buf *out,
     return qd_fail(err, QD_EUDF_COMPILE, "the store has lost its %s", kind);
 }
 
-/* ---- versions ---- */
+/* ---- changing ---- */
 
-typedef struct put_list {
-    qd_kv_item items[4];
-    store_key keys[4];
-    size_t n;
-} put_list;
-
-static void add(put_list *l, const char *kind, qd_str name, qd_str value, uint64_t expected)
+qd_status qd_store_changes_init(qd_store_changes *c, size_t most, qd_error *err)
 {
-    l->items[l->n] = (qd_kv_item){BUCKET, make_key(&l->keys[l->n], kind, name), value, expected};
-    l->n++;
+    *c = (qd_store_changes){.most = most};
+    qd_buf_init(&c->history, MAX_HISTORY_BYTES);
+    c->items = calloc(most, sizeof *c->items);
+    c->keys = malloc(most * sizeof *c->keys);
+    return c->items && c->keys ? QD_OK : qd_fail_nomem(err);
 }
 
-qd_status qd_registry_store_put_version(qd_registry *r, const qd_stored_version *v, qd_error *err)
+void qd_store_changes_deinit(qd_store_changes *c)
 {
-    put_list l = {.n = 0};
-    qd_buf history;
+    qd_buf_deinit(&c->history);
+    free(c->keys);
+    free(c->items);
+}
+
+static void add(qd_store_changes *c, const char *kind, qd_str name, qd_kv_item item)
+{
+    if (c->n == c->most) {
+        c->is_full = true;
+        return;
+    }
+    item.bucket = BUCKET;
+    item.key = make_key(&c->keys[c->n], kind, name);
+    c->items[c->n++] = item;
+}
+
+void qd_store_changes_remove(qd_store_changes *c, const char *kind, qd_str key)
+{
+    add(c, kind, key, (qd_kv_item){.expected = QD_KV_ANY, .is_removal = true});
+}
+
+void qd_store_changes_put_history(qd_store_changes *c, qd_str name, const qd_history *h)
+{
+    qd_history_pack(h, &c->history);
+    add(c, "function", name, (qd_kv_item){.value = qd_buf_str(&c->history), .expected = QD_KV_ANY});
+}
+
+void qd_store_changes_put_version(qd_store_changes *c, const qd_stored_version *v)
+{
     qd_str label = qd_str_of(v->label);
-    qd_buf_init(&history, MAX_HISTORY_BYTES);
-    if (v->history)
-        qd_history_pack(v->history, &history);
     /* The same bytes may be there, by their hash. Those that failed to load may have been damaged: written again. */
-    add(&l, "module", v->hash, v->wasm, v->is_again ? QD_KV_ANY : QD_KV_KEEP);
+    add(c, "module", v->hash, (qd_kv_item){.value = v->wasm, .expected = v->is_again ? QD_KV_ANY : QD_KV_KEEP});
     if (v->native.n > 0)
-        add(&l, "native", label, v->native, QD_KV_ANY);
+        add(c, "native", label, (qd_kv_item){.value = v->native, .expected = QD_KV_ANY});
     if (v->history)
-        add(&l, "function", v->name, qd_buf_str(&history), QD_KV_ANY);
-    add(&l, "entry", label, v->record, QD_KV_ANY);
-    qd_status st = history.failed ? qd_fail_nomem(err) : qd_kv_put_many(r->kv, l.items, l.n, err);
-    qd_buf_deinit(&history);
-    return st;
+        qd_store_changes_put_history(c, v->name, v->history);
+    add(c, "entry", label, (qd_kv_item){.value = v->record, .expected = QD_KV_ANY});
 }
+
+qd_status qd_registry_store_commit(qd_registry *r, const qd_store_changes *c, const qd_audit_entry *e, qd_error *err)
+{
+    if (c->history.failed)
+        return qd_fail_nomem(err);
+    if (c->is_full)
+        return qd_fail(err, QD_EINTERNAL, "the registry's store: more than %zu changes at once", c->most);
+    return r->options.audit ? qd_audit_commit(r->options.audit, e, c->items, c->n, err)
+                            : qd_kv_change_many(r->kv, c->items, c->n, err);
+}
+
+/* ---- versions ---- */
 
 qd_status qd_registry_store_get_module(qd_registry *r, qd_str hash, qd_buf *out, qd_error *err)
 {
@@ -83,13 +108,6 @@ qd_status qd_registry_store_get_entry(qd_registry *r, const char *label, qd_buf 
 {
     qd_buf_init(out, MAX_RECORD_BYTES);
     return get(r, "entry", qd_str_of(label), out, err);
-}
-
-qd_status qd_registry_store_remove(qd_registry *r, const char *kind, qd_str key, qd_error *err)
-{
-    store_key k;
-    qd_status st = qd_kv_remove(r->kv, BUCKET, make_key(&k, kind, key), QD_KV_ANY, err);
-    return st == QD_ENOTFOUND ? QD_OK : st;
 }
 
 /* ---- history ---- */
@@ -133,14 +151,4 @@ void qd_stored_history_deinit(qd_stored_history *s)
 {
     qd_history_deinit(&s->h);
     qd_buf_deinit(&s->bytes);
-}
-
-qd_status qd_registry_store_put_history(qd_registry *r, qd_str name, const qd_history *h, qd_error *err)
-{
-    qd_buf bytes;
-    qd_buf_init(&bytes, MAX_HISTORY_BYTES);
-    qd_history_pack(h, &bytes);
-    qd_status st = bytes.failed ? qd_fail_nomem(err) : put(r, "function", name, qd_buf_str(&bytes), err);
-    qd_buf_deinit(&bytes);
-    return st;
 }

@@ -104,22 +104,12 @@ qd_udf_version *qd_registry_find_label(const qd_registry *r, qd_str label)
     return f ? qd_udf_function_find(f, version) : NULL;
 }
 
-qd_udf_version *qd_udf_function_latest_but(const qd_udf_function *f, const qd_udf_version *not_this)
-{
-    qd_udf_version *highest = NULL;
-    for (size_t i = f->n_versions; i-- > 0;) {
-        qd_udf_version *v = f->versions[i];
-        if (v != not_this && v->semver.pre.n == 0)
-            return v;
-        if (v != not_this && !highest)
-            highest = v;
-    }
-    return highest;
-}
-
 qd_udf_version *qd_udf_function_latest(const qd_udf_function *f)
 {
-    return qd_udf_function_latest_but(f, NULL);
+    for (size_t i = f->n_versions; i-- > 0;)
+        if (f->versions[i]->semver.pre.n == 0)
+            return f->versions[i];
+    return f->versions[f->n_versions - 1];
 }
 
 /* The newest are the likeliest to be meant. */

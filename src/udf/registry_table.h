@@ -72,8 +72,6 @@ qd_udf_version *qd_udf_function_find(const qd_udf_function *f, qd_str version);
 qd_udf_version *qd_registry_find_label(const qd_registry *r, qd_str label);
 /* The highest release; without any the highest pre-release. */
 qd_udf_version *qd_udf_function_latest(const qd_udf_function *f);
-/* The same without one of them; NULL when there is no other. */
-qd_udf_version *qd_udf_function_latest_but(const qd_udf_function *f, const qd_udf_version *not_this);
 /* The version that a text means: see registry.h. *out: a view. Errors: QD_EUDF_NOTFOUND, QD_EUDF_PARAMS. */
 qd_status qd_registry_resolve_version(const qd_registry *r, qd_str name, qd_str version, qd_udf_function **f,
                                       qd_udf_version **out, qd_error *err);

@@ -458,7 +458,7 @@ def test_audit__a_byte_changed_on_disk__is_found(make_daemon):
     for name in ("first", "second", "third"):
         d.api.ok("POST", "/api/v1/udfs", registration(manifest(name)))
     d.stop()
-    path = d.data / "audit" / "data.mdb"
+    path = d.data / "meta" / "data.mdb"
     stored = path.read_bytes()
     assert stored.count(b"second1.0.0") >= 1
     path.write_bytes(stored.replace(b"second1.0.0", b"secund1.0.0"))
@@ -472,6 +472,13 @@ def test_audit__a_byte_changed_on_disk__is_found(make_daemon):
     assert "DAMAGED" in run(url_of(d), "audit").out
     api.ok("POST", "/api/v1/udfs", registration(manifest("fourth")))  # the log goes on
     assert audit(api)["total"] == 4
+
+
+def test_start__audit_log_of_an_earlier_layout__is_not_passed_over(tmp_path):
+    (tmp_path / "data" / "audit").mkdir(parents=True)
+    status, out, err = run_to_end("--data", tmp_path / "data", "--port", "0")
+    assert status != 0 and out == ""
+    assert "'%s/data/audit' is the audit log of an earlier version" % tmp_path in err and "move that directory" in err
 
 
 def test_audit__more_than_fits__keeps_the_newest_in_one_chain(make_daemon):

@@ -217,7 +217,7 @@ static void test_put__keep__leaves_what_is_there(void **state)
     qd_kv_close(kv);
 }
 
-static void test_put_many__in_order__each_as_a_put(void **state)
+static void test_change_many__in_order__each_as_a_put(void **state)
 {
     (void)state;
     qd_error err = QD_ERROR_INIT;
@@ -226,36 +226,58 @@ static void test_put_many__in_order__each_as_a_put(void **state)
     assert_int_equal(put(kv, "b", "there", "old", QD_KV_ANY, NULL, &err), QD_OK);
     assert_int_equal(qd_kv_watch(kv, QD_STR("b"), note_change, &k, &err), QD_OK);
     const qd_kv_item items[] = {
-        {QD_STR("b"), QD_STR("x"), QD_STR("one"), QD_KV_ABSENT},
-        {QD_STR("b"), QD_STR("there"), QD_STR("new"), 1},
-        {QD_STR("b"), QD_STR("there"), QD_STR("no"), QD_KV_KEEP},
-        {QD_STR("c"), QD_STR("x"), {NULL, 0}, QD_KV_ANY},
-        {QD_STR("b"), QD_STR("x"), QD_STR("two"), 2},
+        {QD_STR("b"), QD_STR("x"), QD_STR("one"), QD_KV_ABSENT, false},
+        {QD_STR("b"), QD_STR("there"), QD_STR("new"), 1, false},
+        {QD_STR("b"), QD_STR("there"), QD_STR("no"), QD_KV_KEEP, false},
+        {QD_STR("c"), QD_STR("x"), {NULL, 0}, QD_KV_ANY, false},
+        {QD_STR("b"), QD_STR("x"), QD_STR("two"), 2, false},
     };
-    assert_int_equal(qd_kv_put_many(kv, items, sizeof items / sizeof *items, &err), QD_OK);
+    assert_int_equal(qd_kv_change_many(kv, items, sizeof items / sizeof *items, &err), QD_OK);
     assert_value(kv, "b", "x", "two", 5);
     assert_value(kv, "b", "there", "new", 3);
     assert_value(kv, "c", "x", "", 4);
     assert_string_equal(k.text, "b/x=one@2;b/there=new@3;b/x=two@5;");
-    assert_int_equal(qd_kv_put_many(kv, items, 0, &err), QD_OK);
+    assert_int_equal(qd_kv_change_many(kv, items, 0, &err), QD_OK);
     qd_kv_close(kv);
 }
 
-static void test_put_many__one_is_refused__none_after_it_is_there(void **state)
+static void test_change_many__removals__take_what_is_there(void **state)
 {
     (void)state;
     qd_error err = QD_ERROR_INIT;
     qd_kv *kv = open_kv(64 * MIB);
     keys k = {0};
-    const qd_kv_item conflict[] = {{QD_STR("b"), QD_STR("x"), QD_STR("one"), QD_KV_ANY},
-                                   {QD_STR("b"), QD_STR("y"), QD_STR("two"), 7},
-                                   {QD_STR("b"), QD_STR("z"), QD_STR("three"), QD_KV_ANY}};
-    const qd_kv_item bad_name[] = {{QD_STR("b"), QD_STR("x"), QD_STR("one"), QD_KV_ANY},
-                                   {QD_STR(""), QD_STR("y"), QD_STR("two"), QD_KV_ANY},
-                                   {QD_STR("b"), QD_STR("z"), QD_STR("three"), QD_KV_ANY}};
-    assert_int_equal(qd_kv_put_many(kv, conflict, 3, &err), QD_ECONFLICT);
+    assert_int_equal(put(kv, "b", "there", "old", QD_KV_ANY, NULL, &err), QD_OK);
+    assert_int_equal(qd_kv_watch(kv, QD_STR("b"), note_change, &k, &err), QD_OK);
+    const qd_kv_item items[] = {
+        {QD_STR("b"), QD_STR("there"), {NULL, 0}, QD_KV_ANY, true},
+        {QD_STR("b"), QD_STR("never"), {NULL, 0}, QD_KV_ANY, true},
+        {QD_STR("b"), QD_STR("x"), QD_STR("one"), QD_KV_ANY, false},
+        {QD_STR("b"), QD_STR("there"), {NULL, 0}, QD_KV_ANY, true},
+    };
+    assert_int_equal(qd_kv_change_many(kv, items, sizeof items / sizeof *items, &err), QD_OK);
+    assert_string_equal(k.text, "b/there=(gone)@2;b/x=one@3;");
+    keys left = {0};
+    assert_int_equal(qd_kv_visit(kv, QD_STR("b"), QD_STR(""), collect, &left, &err), QD_OK);
+    assert_string_equal(left.text, "x=one;");
+    qd_kv_close(kv);
+}
+
+static void test_change_many__one_is_refused__none_after_it_is_there(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    qd_kv *kv = open_kv(64 * MIB);
+    keys k = {0};
+    const qd_kv_item conflict[] = {{QD_STR("b"), QD_STR("x"), QD_STR("one"), QD_KV_ANY, false},
+                                   {QD_STR("b"), QD_STR("y"), QD_STR("two"), 7, false},
+                                   {QD_STR("b"), QD_STR("z"), QD_STR("three"), QD_KV_ANY, false}};
+    const qd_kv_item bad_name[] = {{QD_STR("b"), QD_STR("x"), QD_STR("one"), QD_KV_ANY, false},
+                                   {QD_STR(""), QD_STR("y"), QD_STR("two"), QD_KV_ANY, false},
+                                   {QD_STR("b"), QD_STR("z"), QD_STR("three"), QD_KV_ANY, false}};
+    assert_int_equal(qd_kv_change_many(kv, conflict, 3, &err), QD_ECONFLICT);
     assert_string_equal(err.message, "key 'y' of bucket 'b' is at revision 0 (0: absent), expected 7");
-    assert_int_equal(qd_kv_put_many(kv, bad_name, 3, &err), QD_EINVAL);
+    assert_int_equal(qd_kv_change_many(kv, bad_name, 3, &err), QD_EINVAL);
     assert_non_null(strstr(err.message, "a bucket's name is one byte or more"));
     assert_int_equal(qd_kv_visit(kv, QD_STR("b"), QD_STR(""), collect, &k, &err), QD_OK);
     assert_true(!strcmp(k.text, "") || !strcmp(k.text, "x=one;"));
@@ -263,7 +285,7 @@ static void test_put_many__one_is_refused__none_after_it_is_there(void **state)
 }
 
 /* Together they need a map that is grown in the middle of them. */
-static void test_put_many__more_than_the_map_holds__grows_it_or_leaves_nothing(void **state)
+static void test_change_many__more_than_the_map_holds__grows_it_or_leaves_nothing(void **state)
 {
     (void)state;
     enum { N = 10 };
@@ -276,12 +298,12 @@ static void test_put_many__more_than_the_map_holds__grows_it_or_leaves_nothing(v
     qd_buf_init(&buf, 16 * MIB);
     for (int i = 0; i < 2 * N; i++) {
         snprintf(names[i], sizeof names[i], "%d", i);
-        items[i] = (qd_kv_item){QD_STR("b"), qd_str_of(names[i]), {bytes, 10 * MIB}, QD_KV_ABSENT};
+        items[i] = (qd_kv_item){QD_STR("b"), qd_str_of(names[i]), {bytes, 10 * MIB}, QD_KV_ABSENT, false};
     }
-    assert_int_equal(qd_kv_put_many(kv, items, N, &err), QD_OK);
+    assert_int_equal(qd_kv_change_many(kv, items, N, &err), QD_OK);
     assert_int_equal(qd_kv_get(kv, QD_STR("b"), QD_STR("9"), &buf, NULL, &err), QD_OK);
     assert_int_equal(buf.n, 10 * MIB);
-    assert_int_equal(qd_kv_put_many(kv, items + N, N, &err), QD_ELIMIT);
+    assert_int_equal(qd_kv_change_many(kv, items + N, N, &err), QD_ELIMIT);
     assert_int_equal(qd_kv_get(kv, QD_STR("b"), QD_STR("10"), &buf, NULL, &err), QD_ENOTFOUND);
     qd_buf_deinit(&buf);
     qd_kv_close(kv);
@@ -382,13 +404,14 @@ int main(void)
         TEST(test_put__bad_names__are_refused), TEST(test_visit__prefix__gives_keys_of_the_bucket_in_order),           \
         TEST(test_watch__changes__are_told_in_order), TEST(test_get__value_larger_than_buffer__says_so),               \
         TEST(test_put__compare_and_set_by_many_threads__loses_nothing), TEST(test_put__keep__leaves_what_is_there),    \
-        TEST(test_put_many__in_order__each_as_a_put), TEST(test_put_many__one_is_refused__none_after_it_is_there)
+        TEST(test_change_many__in_order__each_as_a_put), TEST(test_change_many__removals__take_what_is_there),         \
+        TEST(test_change_many__one_is_refused__none_after_it_is_there)
     const struct CMUnitTest lmdb[] = {
         CONTRACT,
         TEST(test_open__again__has_what_was_put),
         TEST(test_put__long_key__is_bounded),
         TEST(test_put__past_max_bytes__is_refused_and_removing_helps),
-        TEST(test_put_many__more_than_the_map_holds__grows_it_or_leaves_nothing),
+        TEST(test_change_many__more_than_the_map_holds__grows_it_or_leaves_nothing),
     };
     const struct CMUnitTest memory[] = {CONTRACT};
     int failed = cmocka_run_group_tests(lmdb, NULL, NULL);

@@ -21,7 +21,7 @@ static qd_audit *fill(void)
             e.actor = n % 2 ? QD_STR("alice") : QD_STR("bob");
             qd_audit_record_from(&e, &records[k]);
         }
-        assert_status_ok(qd_audit_write(a, records, BATCH, &err), &err);
+        assert_status_ok(qd_audit_write(a, &(qd_audit_batch){.records = records, .n = BATCH}, &err), &err);
         now_ms += 1000; /* a batch has one time */
     }
     return a;
@@ -144,7 +144,7 @@ static void append_ten(qd_audit *a)
     qd_audit_entry e = entry(QD_AUDIT_REGISTER, "f", "1.0.0");
     for (size_t i = 0; i < 10; i++)
         qd_audit_record_from(&e, &records[i]);
-    assert_status_ok(qd_audit_write(a, records, 10, &err), &err);
+    assert_status_ok(qd_audit_write(a, &(qd_audit_batch){.records = records, .n = 10}, &err), &err);
 }
 
 static void test_trim__a_full_log__keeps_the_newest_in_one_chain(void **state)
@@ -189,7 +189,7 @@ static void test_open__too_little_room__is_refused(void **state)
     qd_audit *a = NULL;
     qd_audit_options o = options();
     o.max_bytes = QD_AUDIT_MIN_BYTES - 1;
-    qd_status st = qd_audit_open(dir.path, &o, &a, &err);
+    qd_status st = qd_audit_open_with(open_in_dir, NULL, &o, &a, &err);
     assert_failed_with(st, &err, QD_EINVAL,
                        "the audit log: expected room for at least 65536 bytes (audit.max_bytes), got 65535");
     assert_null(a);

@@ -140,13 +140,37 @@ static void test_remove__versions_of_the_stack__are_passed_over(void **state)
     add_version("f", "3.0.0", 3);
     remove_ok("f", "1.0.0"); /* 1 2 1 3 is now 2 3 */
     assert_string_equal(roll_back("f", ""), "2.0.0 from 3.0.0");
-    remove_ok("f", "2.0.0"); /* nothing was active before it: the latest is */
-    assert_string_equal(label_of("f", ""), "f@3.0.0");
-    assert_string_equal(history_of("f", 1, 3), "activate 3.0.0 bob, delete 2.0.0 bob, rollback 2.0.0 bob");
-    remove_ok("f", "");
+    remove_ok("f", "3.0.0");
+    assert_string_equal(history_of("f", 1, 2), "delete 3.0.0 bob, rollback 2.0.0 bob");
+    assert_string_equal(label_of("f", ""), "f@2.0.0");
+    remove_ok("f", "2.0.0"); /* the last one */
     assert_int_equal(keys_with(""), 0);
     add_version("f", "1.0.0", 1);
     assert_string_equal(history_of("f", 1, 20), "register 1.0.0 ann");
+}
+
+/* The others were never made active, and a deletion is no way of doing that. */
+static void test_remove__active_version_with_none_before_it__is_refused(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    add_version("f", "1.0.0", 1);
+    assert_status_ok(register_as("{\"name\":\"f\",\"version\":\"2.0.0\"}", 2, true, NULL, &err), &err);
+    for (int i = 0; i < 2; i++) {
+        assert_failed_with(qd_registry_remove(registry, QD_STR("f"), QD_STR("1.0.0"), &BOB, NULL, &err), &err,
+                           QD_EUDF_DEPENDED,
+                           "function 'f@1.0.0' is the active version, and no other was active before it; activate "
+                           "another version first, or delete the function with all its versions");
+        assert_string_equal(err.field, "version");
+        assert_string_equal(label_of("f", ""), "f@1.0.0");
+        assert_string_equal(history_of("f", 1, 20), "register 2.0.0 ann, register 1.0.0 ann");
+        reopen();
+    }
+    assert_string_equal(activate("f", "2.0.0"), "2.0.0 from 1.0.0");
+    remove_ok("f", "2.0.0"); /* back to the one before it */
+    assert_string_equal(label_of("f", ""), "f@1.0.0");
+    remove_ok("f", "1.0.0");
+    assert_int_equal(keys_with(""), 0);
 }
 
 static void test_history__long__is_bounded(void **state)
@@ -282,6 +306,7 @@ int main(void)
         TEST(test_register__first_version_inactive__must_be_asked_for),
         TEST(test_rollback__again_and_again__goes_back_one_each),
         TEST(test_remove__versions_of_the_stack__are_passed_over),
+        TEST(test_remove__active_version_with_none_before_it__is_refused),
         TEST(test_history__long__is_bounded),
         TEST(test_remove__needs_whole_version),
         TEST(test_crash__between_any_two_writes__leaves_a_usable_registry),
