@@ -181,6 +181,8 @@ static int run(qd_config *c, int argc, char **argv)
         sigaddset(&stop_signals, SIGINT);
         pthread_sigmask(SIG_BLOCK, &stop_signals, NULL);
         signal(SIGPIPE, SIG_IGN);
+        /* A file that may not grow (RLIMIT_FSIZE) is an error like a full disk, not the end of the process. */
+        signal(SIGXFSZ, SIG_IGN);
         raise_descriptor_limit();
         status = serve(c, &stop_signals, &err);
     }

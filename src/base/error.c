@@ -51,6 +51,7 @@ static const qd_status_info TABLE[] = {
     ROW(QD_EPARSE, 400, "INVALID_PARAMETERS", "parsing_exception"),
     ROW(QD_EQUERY, 400, "INVALID_PARAMETERS", "query_shard_exception"),
     ROW(QD_EINDEX_NAME, 400, "INVALID_PARAMETERS", "invalid_index_name_exception"),
+    ROW(QD_EINDEX_FAILED, 503, "UNAVAILABLE", "unavailable_shards_exception"),
 };
 
 const qd_status_info *qd_status_describe(qd_status code)

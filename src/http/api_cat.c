@@ -36,19 +36,22 @@ qd_status qd_api_cat_indices(qd_request *rq, qd_error *err)
     };
     qd_index **indices = NULL;
     size_t n = 0, n_rows = 0;
-    qd_str health = QD_STR("green");
+    qd_str health = QD_STR("");
     qd_status status = qd_request_indices(rq, &indices, &n, err);
     if (status != QD_OK)
         return status;
     qd_request_str(rq, "health", &health);
     const char **cells = qd_arena_array(rq->arena, n ? n * COUNT(COLUMNS) : 1, sizeof *cells);
-    for (size_t i = 0; cells && i < n && qd_str_is(health, "green"); i++) {
+    for (size_t i = 0; cells && i < n; i++) {
         qd_index_stats stats = {0};
+        const char *is = qd_shards_health_name(qd_index_has_failed(indices[i]));
+        if (health.n && !qd_str_is(health, is))
+            continue;
         qd_index_stats_get(indices[i], &stats);
         const char *size = qd_cat_bytes(rq, stats.size_bytes);
-        const char *const row[COUNT(COLUMNS)] = {"green", "open", qd_index_name(indices[i]), qd_index_uuid(indices[i]),
-                                                 "1",     "0",    number(rq, stats.docs),    "0",
-                                                 size,    size};
+        const char *const row[COUNT(COLUMNS)] = {is,   "open", qd_index_name(indices[i]), qd_index_uuid(indices[i]),
+                                                 "1",  "0",    number(rq, stats.docs),    "0",
+                                                 size, size};
         memcpy(cells + n_rows++ * COUNT(COLUMNS), row, sizeof row);
     }
     status = cells ? write_table(rq, COLUMNS, COUNT(COLUMNS), cells, n_rows, err) : qd_fail_nomem(err);
@@ -83,17 +86,25 @@ qd_status qd_api_cat_health(qd_request *rq, qd_error *err)
         {"pending_tasks", "pt", true},
         {"active_shards_percent", "asp", true},
     };
-    qd_index **indices = NULL;
-    size_t n = 0;
+    qd_shards_health health;
     const char *cells[COUNT(COLUMNS)];
-    qd_status status = qd_node_resolve(rq->api->node, QD_STR("_all"), &indices, &n, err);
+    qd_status status = qd_shards_health_get(rq, QD_STR("_all"), &health, err);
     if (status != QD_OK)
         return status;
-    qd_node_release(indices, n);
-    const char *shards = number(rq, n);
+    const char *shards = number(rq, health.active), *unassigned = number(rq, health.unassigned),
+               *percent = qd_arena_printf(rq->arena, "%.1f%%", qd_shards_health_percent(&health));
     write_now(rq, cells);
-    const char *const rest[COUNT(COLUMNS) - 2] = {
-        rq->api->cluster_name, "green", "1", "1", shards, shards, "0", "0", "0", "0", "100.0%"};
+    const char *const rest[COUNT(COLUMNS) - 2] = {rq->api->cluster_name,
+                                                  qd_shards_health_name(health.unassigned),
+                                                  "1",
+                                                  "1",
+                                                  shards,
+                                                  shards,
+                                                  "0",
+                                                  "0",
+                                                  unassigned,
+                                                  "0",
+                                                  percent};
     memcpy(cells + 2, rest, sizeof rest);
     return write_table(rq, COLUMNS, COUNT(COLUMNS), cells, 1, err);
 }

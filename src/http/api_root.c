@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "http/api.h"
+#include "http/shards.h"
 #include "quidditch/version.h"
 
 /* 22 characters of the URL-safe alphabet, as OpenSearch makes its ids. */
@@ -80,42 +81,52 @@ qd_status qd_api_metrics(qd_request *rq, qd_error *err)
     return qd_metrics_write(rq->api->metrics, rq->api, &rq->out, err);
 }
 
-/* One node holds every shard, and it holds them when it answers: the health is green, and waiting for less ends at
- * once. */
+static const char *const HEALTHS[] = {"red", "yellow", "green"};
+
+/* How good a health is; -1: no such one. */
+static int rank(qd_str health)
+{
+    for (int i = 0; i < 3; i++)
+        if (qd_str_is(health, HEALTHS[i]))
+            return i;
+    return -1;
+}
+
+/* One node holds every shard, and all are there but those of indices that take no writes. Nobody is kept waiting for a
+ * health: what it is not by now it is at its timeout, 408 as in OpenSearch. */
 qd_status qd_api_cluster_health(qd_request *rq, qd_error *err)
 {
     qd_json *w = &rq->json;
-    qd_index **indices = NULL;
-    size_t n = 0;
-    qd_str wanted = QD_STR("green"), expression = qd_request_arg(rq, 0);
+    qd_shards_health health;
+    qd_str wanted = QD_STR("red"), expression = qd_request_arg(rq, 0);
     qd_request_str(rq, "wait_for_status", &wanted);
-    if (!qd_str_is(wanted, "green") && !qd_str_is(wanted, "yellow") && !qd_str_is(wanted, "red"))
+    if (rank(wanted) < 0)
         return qd_fail_field(err, QD_EINVAL, "wait_for_status",
                              "wait_for_status: expected [green], [yellow] or [red], got [%.*s]", QD_STR_FMT(wanted));
-    qd_status status = qd_node_resolve(rq->api->node, expression.n ? expression : QD_STR("_all"), &indices, &n, err);
+    qd_status status = qd_shards_health_get(rq, expression.n ? expression : QD_STR("_all"), &health, err);
     if (status != QD_OK)
         return status;
-    qd_node_release(indices, n);
+    const char *is = qd_shards_health_name(health.unassigned);
+    bool has_timed_out = rank(qd_str_of(is)) < rank(wanted);
+    if (has_timed_out)
+        rq->http_status = 408;
     qd_json_begin_object(w);
     qd_json_kv_z(w, "cluster_name", rq->api->cluster_name);
-    qd_json_kv_z(w, "status", "green");
-    qd_json_kv_bool(w, "timed_out", false);
+    qd_json_kv_z(w, "status", is);
+    qd_json_kv_bool(w, "timed_out", has_timed_out);
     qd_json_kv_i64(w, "number_of_nodes", 1);
     qd_json_kv_i64(w, "number_of_data_nodes", 1);
     qd_json_kv_bool(w, "discovered_master", true);
     qd_json_kv_bool(w, "discovered_cluster_manager", true);
-    qd_json_kv_i64(w, "active_primary_shards", (int64_t)n);
-    qd_json_kv_i64(w, "active_shards", (int64_t)n);
-    static const char *const NONE[] = {"relocating_shards",
-                                       "initializing_shards",
-                                       "unassigned_shards",
-                                       "delayed_unassigned_shards",
-                                       "number_of_pending_tasks",
-                                       "number_of_in_flight_fetch",
-                                       "task_max_waiting_in_queue_millis"};
+    qd_json_kv_i64(w, "active_primary_shards", (int64_t)health.active);
+    qd_json_kv_i64(w, "active_shards", (int64_t)health.active);
+    qd_json_kv_i64(w, "unassigned_shards", (int64_t)health.unassigned);
+    static const char *const NONE[] = {"relocating_shards",         "initializing_shards",
+                                       "delayed_unassigned_shards", "number_of_pending_tasks",
+                                       "number_of_in_flight_fetch", "task_max_waiting_in_queue_millis"};
     for (size_t i = 0; i < sizeof NONE / sizeof *NONE; i++)
         qd_json_kv_i64(w, NONE[i], 0);
-    qd_json_kv_f64(w, "active_shards_percent_as_number", 100.0);
+    qd_json_kv_f64(w, "active_shards_percent_as_number", qd_shards_health_percent(&health));
     qd_json_end_object(w);
     return QD_OK;
 }

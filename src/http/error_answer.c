@@ -164,7 +164,7 @@ void qd_error_answer(qd_request *rq, const qd_error *err, int http_status)
     if (is_api && !rq->route && err->code == QD_EINVAL && !err->field[0])
         seen = as_not_found(err);
     rq->http_status = http_status ? http_status : qd_status_describe(seen.code)->http_status;
-    if (seen.code == QD_EBUSY)
+    if (seen.code == QD_EBUSY || seen.code == QD_EINDEX_FAILED)
         qd_request_add_header(rq, "Retry-After", "1");
     if (is_api)
         write_api_shape(&rq->json, rq, &seen);

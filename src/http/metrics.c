@@ -30,7 +30,8 @@ struct qd_metrics {
 /* What is read from the node once for one answer. */
 typedef struct snapshot {
     const qd_metrics *metrics;
-    uint64_t indices, docs, segments, store_bytes, functions, rss_bytes, inflight_bytes;
+    uint64_t indices, indices_failed, indices_reopened, docs, segments, store_bytes, functions, rss_bytes,
+        inflight_bytes;
 } snapshot;
 
 typedef struct metric {
@@ -134,6 +135,11 @@ static const metric METRICS[] = {
      "Time from a request's last byte to its answer, by class of route.", write_request_seconds, 0},
     {"quidditch_http_inflight_bytes", "gauge", "Memory of request bodies in progress.", VALUE(inflight_bytes)},
     {"quidditch_indices", "gauge", "Indices on this node.", VALUE(indices)},
+    {"quidditch_indices_failed", "gauge",
+     "Indices that take no writes until they have been opened again, or could not be opened at the start.",
+     VALUE(indices_failed)},
+    {"quidditch_indices_reopened_total", "counter", "Indices that were opened again after a failure.",
+     VALUE(indices_reopened)},
     {"quidditch_docs", "gauge", "Documents that searches see.", VALUE(docs)},
     {"quidditch_segments", "gauge", "Segments of all indices.", VALUE(segments)},
     {"quidditch_store_bytes", "gauge", "Bytes of all segments on disk.", VALUE(store_bytes)},
@@ -161,10 +167,15 @@ static qd_status take_snapshot(const qd_metrics *m, const qd_api *api, snapshot 
                     .functions = qd_registry_count(api->registry),
                     .rss_bytes = resident_bytes(),
                     .inflight_bytes = atomic_load(api->inflight_bytes)};
-    qd_status status = qd_node_resolve(api->node, QD_STR("_all"), &indices, &n, err);
+    qd_node_health health;
+    qd_status status = qd_node_health_get(api->node, &health, err);
+    if (status == QD_OK)
+        status = qd_node_resolve(api->node, QD_STR("_all"), &indices, &n, err);
     if (status != QD_OK)
         return status;
     s->indices = n;
+    s->indices_failed = health.failed + health.unopened;
+    s->indices_reopened = health.healed;
     for (size_t i = 0; i < n; i++) {
         qd_index_stats stats = {0};
         qd_index_stats_get(indices[i], &stats);

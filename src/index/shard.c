@@ -150,6 +150,17 @@ qd_status qd_shard_open(const char *dir, qd_mapping *m, size_t writer_memory_byt
     return st;
 }
 
+qd_status qd_shard_reopen(qd_shard *s, const char *dir, qd_mapping *m, size_t writer_memory_bytes, qd_error *err)
+{
+    qe_index_close(QD_TAKE(s->engine));
+    qd_mapping_unref(s->mapping);
+    s->mapping = qd_mapping_ref(m);
+    qd_status st = open_engine(s, dir, writer_memory_bytes, err);
+    if (st != QD_OK)
+        qe_index_close(QD_TAKE(s->engine));
+    return st;
+}
+
 void qd_shard_close(qd_shard *s)
 {
     if (!s)

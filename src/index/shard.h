@@ -18,6 +18,10 @@ qd_status qd_shard_create(const char *dir, const qd_mapping *m, qd_error *err);
  * added now. */
 qd_status qd_shard_open(const char *dir, qd_mapping *m, size_t writer_memory_bytes, qd_shard **out, qd_error *err);
 void qd_shard_close(qd_shard *s);
+/* Closes the index below it and opens it again as of its last commit, after a failure. Searchers live on, and the
+ * current one stays the current one until a commit or qd_shard_renew. After an error only searching is allowed until it
+ * succeeds. Writer's lock held, and no merge under way. */
+qd_status qd_shard_reopen(qd_shard *s, const char *dir, qd_mapping *m, size_t writer_memory_bytes, qd_error *err);
 
 /* Grows the schema to `m` (a merge of the current mapping). Commits what was added, with `payload`. Writer's lock held,
  * exclusive. */

@@ -8,6 +8,7 @@
 
 typedef struct log_read {
     qd_get_result *out;
+    qd_str id;
     qd_status st;
     qd_error *err;
 } log_read;
@@ -27,6 +28,9 @@ static bool on_record(void *arg, uint64_t seq, qd_str data)
     log_read *r = arg;
     qd_record record;
     r->st = qd_record_read(seq, data, &record, r->err);
+    /* The number of an operation that never became durable is given again once the index has been opened again. */
+    if (r->st == QD_OK && !qd_str_eq(record.id, r->id))
+        r->st = QD_ENOTFOUND;
     if (r->st != QD_OK)
         return false;
     r->out->seq_no = (int64_t)seq;
@@ -73,7 +77,7 @@ qd_status qd_index_get(qd_index *ix, qd_str id, qd_get_result *out, qd_error *er
         } else if (known.is_deleted) {
             st = qd_index_wait_applied(ix, known.seq_no, err); /* not yet durable: not yet to be seen */
         } else {
-            log_read r = {&result, QD_OK, err};
+            log_read r = {&result, id, QD_OK, err};
             st = qd_log_read_one(ix->log, (uint64_t)known.seq_no, on_record, &r, err);
             if (st == QD_OK)
                 st = r.st;
@@ -89,7 +93,7 @@ qd_status qd_index_get(qd_index *ix, qd_str id, qd_get_result *out, qd_error *er
         }
         if (st == QD_OK)
             *out = result;
-        return st;
+        return st == QD_EIO && qd_index_check_failure(ix, err) != QD_OK ? QD_EINDEX_FAILED : st;
     }
     return qd_fail(err, QD_EBUSY, "document '%.*s' of index '%s' changes faster than it can be read: try again",
                    QD_STR_FMT(id), ix->name);

@@ -10,6 +10,7 @@ static void init_locks(qd_index *ix)
 {
     pthread_mutex_init(&ix->growth_mutex, NULL);
     pthread_mutex_init(&ix->write_mutex, NULL);
+    pthread_mutex_init(&ix->merge_mutex, NULL);
     pthread_mutex_init(&ix->mapping_mutex, NULL);
     pthread_mutex_init(&ix->apply_mutex, NULL);
     pthread_mutex_init(&ix->progress.mutex, NULL);
@@ -57,6 +58,7 @@ static void free_index(qd_index *ix)
     qd_mapping_unref(ix->mapping);
     pthread_mutex_destroy(&ix->growth_mutex);
     pthread_mutex_destroy(&ix->write_mutex);
+    pthread_mutex_destroy(&ix->merge_mutex);
     pthread_mutex_destroy(&ix->mapping_mutex);
     pthread_mutex_destroy(&ix->apply_mutex);
     pthread_mutex_destroy(&ix->progress.mutex);
@@ -122,13 +124,18 @@ qd_status qd_index_fail(qd_index *ix, const qd_error *failure)
     bool is_first = p->failure.code == QD_OK;
     if (is_first) {
         p->failure = *failure;
-        qd_error_prefix(&p->failure, "index '%s' takes no more writes until it is opened again: ", ix->name);
+        p->failure.code = QD_EINDEX_FAILED;
+        qd_error_prefix(
+            &p->failure,
+            "index '%s' takes no writes until it has been opened again, which is tried by itself: ", ix->name);
     }
     qd_error told = p->failure;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->mutex);
     if (is_first && ix->host.log)
         ix->host.log(ix->host.arg, told.message);
+    if (is_first && ix->host.has_failed)
+        ix->host.has_failed(ix->host.arg);
     return told.code;
 }
 
@@ -141,6 +148,11 @@ qd_status qd_index_check_failure(qd_index *ix, qd_error *err)
         *err = p->failure;
     pthread_mutex_unlock(&p->mutex);
     return st;
+}
+
+bool qd_index_has_failed(qd_index *ix)
+{
+    return qd_index_check_failure(ix, NULL) != QD_OK;
 }
 
 void qd_index_set_applied(qd_index *ix, int64_t seq_no)

@@ -60,6 +60,8 @@ typedef struct qd_index_stats {
 } qd_index_stats;
 void qd_index_stats_get(qd_index *ix, qd_index_stats *out);
 void qd_index_count_search(qd_index *ix, int64_t ns);
+/* It takes no writes now; searches go on. */
+bool qd_index_has_failed(qd_index *ix);
 const char *qd_index_name(const qd_index *ix);
 const char *qd_index_uuid(const qd_index *ix);
 int64_t qd_index_created_ms(const qd_index *ix);

@@ -7,10 +7,12 @@
  * them in order (write.c, on_durable) under apply_mutex, so `applied` is exact whenever apply_mutex is held, and a
  * commit's payload is what the commit contains. No record in the log is older than the mapping that is on disk:
  * growth.c commits first; so a replay meets every document with the mapping that it was checked against, or with one
- * that changed nothing for it. An index that failed (its log or its shard could not be written) stays readable and
- * takes no more writes until it is opened again, which replays what the log has. Lock order: node.table_lock,
- * growth_mutex, write_mutex, apply_mutex, then the leaves: progress.mutex, mapping_mutex, the version map's, the log's.
- * write_mutex is held across I/O only while the mapping grows, apply_mutex while the shard commits. */
+ * that changed nothing for it. An index that failed (its log or its shard could not be written) stays searchable and
+ * takes no more writes until heal.c has opened both again below it, which replays what the log has. While `failure` is
+ * set nobody touches the shard but for its searcher. Lock order: node.table_lock, growth_mutex, write_mutex,
+ * merge_mutex, apply_mutex, then the leaves: progress.mutex, mapping_mutex, the version map's, the log's. write_mutex
+ * is held across I/O only while the mapping grows and while the index is opened again, when writers are refused before
+ * they want it; apply_mutex while the shard commits; merge_mutex while segments are merged because someone asked. */
 #ifndef QD_NODE_INDEX_INTERNAL_H
 #define QD_NODE_INDEX_INTERNAL_H
 
@@ -45,6 +47,8 @@ typedef struct qd_index_host {
     size_t writer_memory_bytes, max_log_bytes;
     /* Something was applied (`urgent`: too much is waiting), so that a refresh is due sooner or later. Threads: any. */
     void (*wants_refresh)(void *arg, bool urgent);
+    /* The index takes no more writes. Threads: any. */
+    void (*has_failed)(void *arg);
     void (*log)(void *arg, const char *line);
     void *arg;
 } qd_index_host;
@@ -72,6 +76,8 @@ struct qd_index {
     qd_mapping *mapping;
     uint64_t mapping_generation;
 
+    pthread_mutex_t merge_mutex; /* merges that were asked for; never beside opening again */
+
     pthread_mutex_t apply_mutex; /* the shard's writer */
     int64_t committed;           /* the last sequence number in a commit; under apply_mutex */
     uint64_t applied_bytes;      /* under apply_mutex */
@@ -83,6 +89,8 @@ struct qd_index {
     atomic_int_least64_t dirty_since_ns;
     atomic_int_least64_t rest_due_ns; /* INT64_MAX: it rests, or has something to commit first */
     atomic_bool remove_files;         /* when the last reference goes */
+    atomic_uint heal_attempts;        /* since something was committed last */
+    int64_t heal_due_ns;              /* the healer's own; 0: no failure seen */
     qd_counters counters;
 };
 
@@ -107,6 +115,9 @@ qd_status qd_index_wait_applied(qd_index *ix, int64_t seq_no, qd_error *err);
 /* Opens shard and log in `dir` and replays. `*replayed`: how many operations. */
 qd_status qd_index_open(const qd_index_host *host, const char *name, const char *dir, qd_definition *taken,
                         qd_index **out, uint64_t *replayed, qd_error *err);
+/* Makes the shard contain what the log has behind its last commit, and sets where the index goes on. Nobody writes.
+ * `*replayed`: how many operations. */
+qd_status qd_index_replay(qd_index *ix, uint64_t *replayed, qd_error *err);
 /* Writers in progress finish; later ones get QD_EINDEX_NOTFOUND. The files go with the last reference. */
 void qd_index_mark_deleted(qd_index *ix);
 
@@ -128,6 +139,13 @@ void qd_index_postpone_rest(qd_index *ix);
 bool qd_index_has_much_waiting(qd_index *ix);
 /* Whether so much more may wait: the log must hold it all. Whatever is alone may. write_mutex held. */
 bool qd_index_has_room(qd_index *ix, uint64_t ops, uint64_t bytes);
+
+/* ---- heal.c ---- */
+
+/* Opens shard and log of an index that failed again and replays, in place; searches and realtime reads go on meanwhile.
+ * Then it takes writes. Without a failure: nothing. Errors: QD_EINDEX_NOTFOUND (deleted), QD_EBUSY (a merge runs), why
+ * it does not work yet. One thread at a time. */
+qd_status qd_index_heal(qd_index *ix, uint64_t *replayed, qd_error *err);
 
 /* ---- growth.c ---- */
 

@@ -149,7 +149,14 @@ qd_status qd_node_recover(qd_node *n, qd_error *err)
 static void on_wants_refresh(void *arg, bool is_urgent)
 {
     (void)is_urgent; /* the index says so itself when asked for its due time */
-    qd_refresher_wake(arg);
+    qd_node *n = arg;
+    qd_ticker_wake(&n->refresher);
+}
+
+static void on_has_failed(void *arg)
+{
+    qd_node *n = arg;
+    qd_ticker_wake(&n->healer);
 }
 
 static void on_index_log(void *arg, const char *line)
@@ -169,14 +176,10 @@ static qd_status check_options(const qd_node_options *o, qd_error *err)
 
 static void init_locks(qd_node *n)
 {
-    pthread_condattr_t attr;
     pthread_mutex_init(&n->create_mutex, NULL);
     pthread_rwlock_init(&n->table_lock, NULL);
-    pthread_mutex_init(&n->refresher.mutex, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&n->refresher.wake, &attr);
-    pthread_condattr_destroy(&attr);
+    qd_ticker_init(&n->refresher, "refresh", qd_node_refresh_due, n);
+    qd_ticker_init(&n->healer, "heal", qd_node_heal_due, n);
 }
 
 /* The directory, its lock, the kv. */
@@ -216,16 +219,20 @@ qd_status qd_node_open(const qd_node_options *options, qd_node **out, qd_error *
         return qd_fail_nomem(err);
     n->options = *options;
     n->lock_fd = -1;
+    n->trim_due_ns = INT64_MAX;
     init_locks(n);
     n->indices = qd_map_new();
     n->broken = qd_map_new();
     st = n->indices && n->broken ? open_store(n, err) : qd_fail_nomem(err);
     n->host =
-        (qd_index_host){n->kv, options->writer_memory_bytes, options->max_log_bytes, on_wants_refresh, on_index_log, n};
+        (qd_index_host){n->kv,         options->writer_memory_bytes, options->max_log_bytes, on_wants_refresh,
+                        on_has_failed, on_index_log,                 n};
     if (st == QD_OK)
         st = qd_node_recover(n, err);
     if (st == QD_OK)
-        st = qd_refresher_start(n, err);
+        st = qd_ticker_start(&n->refresher, err);
+    if (st == QD_OK)
+        st = qd_ticker_start(&n->healer, err);
     if (st == QD_OK)
         *out = QD_TAKE(n);
     qd_node_close(n);
@@ -243,7 +250,8 @@ void qd_node_close(qd_node *n)
 {
     if (!n)
         return;
-    qd_refresher_stop(n);
+    qd_ticker_stop(&n->refresher);
+    qd_ticker_stop(&n->healer);
     qd_map_free(n->indices, close_index);
     qd_map_free(n->broken, free);
     qd_kv_close(n->kv);
@@ -251,8 +259,8 @@ void qd_node_close(qd_node *n)
         close(n->lock_fd);
     pthread_mutex_destroy(&n->create_mutex);
     pthread_rwlock_destroy(&n->table_lock);
-    pthread_mutex_destroy(&n->refresher.mutex);
-    pthread_cond_destroy(&n->refresher.wake);
+    qd_ticker_deinit(&n->refresher);
+    qd_ticker_deinit(&n->healer);
     free(n->data_dir);
     free(n->indices_dir);
     free(n->reserve_path);

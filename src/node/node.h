@@ -48,4 +48,11 @@ qd_status qd_node_index_or_create(qd_node *n, qd_str name, qd_index **out, qd_er
 qd_status qd_node_resolve(qd_node *n, qd_str expression, qd_index ***out, size_t *count, qd_error *err);
 void qd_node_release(qd_index **indices, size_t count);
 
+typedef struct qd_node_health {
+    size_t failed;   /* indices that take no writes until they have been opened again (qd_index_has_failed) */
+    size_t unopened; /* that could not be opened when the node started: neither found nor resolved */
+    uint64_t healed; /* how often one was opened again, since the start */
+} qd_node_health;
+qd_status qd_node_health_get(qd_node *n, qd_node_health *out, qd_error *err);
+
 #endif

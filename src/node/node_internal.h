@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a node is inside. Private to node.c (opening, closing, recovery of all), node_table.c (names to indices) and
- * refresher.c (the background thread). Indices refer to the node through qd_index_host only; the node outlives all of
- * them. Lock order: create_mutex, table_lock, then an index's locks. refresher.mutex is a leaf. */
+ * refresher.c and healer.c (the background threads). Indices refer to the node through qd_index_host only; the node
+ * outlives all of them. Lock order: create_mutex, table_lock, then an index's locks. The threads' own are leaves. */
 #ifndef QD_NODE_NODE_INTERNAL_H
 #define QD_NODE_NODE_INTERNAL_H
 
@@ -11,15 +11,7 @@
 #include "base/map.h"
 #include "node/index_internal.h"
 #include "node/node.h"
-
-typedef struct qd_refresher {
-    pthread_t thread;
-    bool is_running;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake;
-    bool has_news, is_stopping;
-    int64_t trim_due_ns; /* the thread's own */
-} qd_refresher;
+#include "node/ticker.h"
 
 /* An index that could not be opened: its name is taken, its files are kept. */
 typedef struct qd_broken_index {
@@ -37,7 +29,9 @@ struct qd_node {
     pthread_rwlock_t table_lock;
     qd_map *indices; /* name -> qd_index */
     qd_map *broken;  /* name -> qd_broken_index */
-    qd_refresher refresher;
+    qd_ticker refresher, healer;
+    int64_t trim_due_ns; /* the refresher's own */
+    atomic_uint_least64_t healed;
 };
 
 #define QD_NODE_RESERVE_BYTES (1 << 20)
@@ -51,8 +45,8 @@ qd_status qd_node_recover(qd_node *n, qd_error *err);
 /* All indices with references (qd_node_release), ordered by name. */
 qd_status qd_node_all(qd_node *n, qd_index ***out, size_t *count, qd_error *err);
 
-qd_status qd_refresher_start(qd_node *n, qd_error *err);
-void qd_refresher_stop(qd_node *n);
-void qd_refresher_wake(qd_node *n);
+/* What the two threads do. `node`: the qd_node. */
+int64_t qd_node_refresh_due(void *node);
+int64_t qd_node_heal_due(void *node);
 
 #endif

@@ -60,6 +60,24 @@ qd_status qd_node_all(qd_node *n, qd_index ***out, size_t *count, qd_error *err)
     return QD_OK;
 }
 
+qd_status qd_node_health_get(qd_node *n, qd_node_health *out, qd_error *err)
+{
+    qd_index **indices = NULL;
+    size_t count = 0;
+    qd_status st = qd_node_all(n, &indices, &count, err);
+    if (st != QD_OK)
+        return st;
+    qd_node_health h = {.healed = atomic_load(&n->healed)};
+    for (size_t i = 0; i < count; i++)
+        h.failed += qd_index_has_failed(indices[i]);
+    qd_node_release(indices, count);
+    pthread_rwlock_rdlock(&n->table_lock);
+    h.unopened = qd_map_count(n->broken);
+    pthread_rwlock_unlock(&n->table_lock);
+    *out = h;
+    return QD_OK;
+}
+
 /* ---- expressions ---- */
 
 typedef struct selection {

@@ -63,7 +63,7 @@ static qd_status clear_leftovers(qd_index *ix, uint64_t first, qd_error *err)
 }
 
 /* A commit follows at once, so that what was acked before is searchable before the first query. */
-static qd_status replay_log(qd_index *ix, uint64_t *replayed, qd_error *err)
+qd_status qd_index_replay(qd_index *ix, uint64_t *replayed, qd_error *err)
 {
     uint64_t first = qd_shard_payload(ix->shard) + 1; /* never committed is UINT64_MAX: 0 */
     replay r = {ix, first, 0, QD_OK, err};
@@ -98,7 +98,7 @@ static qd_status open_parts(qd_index *ix, uint64_t *replayed, qd_error *err)
     if (st == QD_OK)
         st = qd_log_lmdb_open(log, ix->host.max_log_bytes, &ix->log, err);
     if (st == QD_OK)
-        st = replay_log(ix, replayed, err);
+        st = qd_index_replay(ix, replayed, err);
     free(data);
     free(log);
     return st;

@@ -53,6 +53,7 @@ qd_status qd_index_commit_applied(qd_index *ix, qd_error *err)
     atomic_fetch_sub(&ix->waiting_bytes, ix->applied_bytes);
     ix->applied_bytes = 0;
     ix->committed = applied;
+    atomic_store(&ix->heal_attempts, 0);
     /* The new searcher is the current one by now, so whoever misses an entry finds the document there. */
     qd_versions_prune(ix->versions, applied);
     atomic_fetch_add_explicit(&ix->counters.refreshes, 1, memory_order_relaxed);
@@ -69,9 +70,12 @@ void qd_index_trim_log(qd_index *ix, int64_t up_to)
 
 qd_status qd_index_refresh(qd_index *ix, qd_error *err)
 {
+    qd_status st = qd_index_check_failure(ix, err); /* at once: opening it again holds apply_mutex */
+    if (st != QD_OK)
+        return st;
     pthread_mutex_lock(&ix->apply_mutex);
     int64_t before = ix->committed;
-    qd_status st = qd_index_commit_applied(ix, err);
+    st = qd_index_commit_applied(ix, err);
     int64_t committed = ix->committed;
     pthread_mutex_unlock(&ix->apply_mutex);
     if (committed != before)
@@ -84,13 +88,17 @@ qd_status qd_index_force_merge(qd_index *ix, uint32_t max_segments, qd_error *er
     qd_status st = qd_index_refresh(ix, err);
     if (st != QD_OK)
         return st;
-    st = qd_shard_force_merge(ix->shard, max_segments, err);
-    if (st != QD_OK)
-        return st;
-    pthread_mutex_lock(&ix->apply_mutex);
-    st = qd_shard_renew(ix->shard, err);
-    pthread_mutex_unlock(&ix->apply_mutex);
-    qd_index_postpone_rest(ix);
+    pthread_mutex_lock(&ix->merge_mutex);
+    st = qd_index_check_failure(ix, err);
+    if (st == QD_OK)
+        st = qd_shard_force_merge(ix->shard, max_segments, err);
+    if (st == QD_OK) {
+        pthread_mutex_lock(&ix->apply_mutex);
+        st = qd_shard_renew(ix->shard, err);
+        pthread_mutex_unlock(&ix->apply_mutex);
+        qd_index_postpone_rest(ix);
+    }
+    pthread_mutex_unlock(&ix->merge_mutex);
     return st;
 }
 
@@ -113,7 +121,8 @@ bool qd_index_rest(qd_index *ix)
     qd_error err = QD_ERROR_INIT;
     bool is_resting = false;
     pthread_mutex_lock(&ix->apply_mutex);
-    bool is_idle = qd_index_applied(ix) == ix->committed; /* else a commit comes, and postpones it */
+    /* Else a commit comes, and postpones it; or it is opened again first. */
+    bool is_idle = qd_index_applied(ix) == ix->committed && qd_index_check_failure(ix, NULL) == QD_OK;
     qd_status st = is_idle ? qd_shard_rest(ix->shard, &is_resting, &err) : QD_OK;
     if (st == QD_OK && is_resting)
         st = qd_shard_renew(ix->shard, &err);

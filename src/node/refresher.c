@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One thread refreshes the indices whose interval has passed since something was written to them. With nothing to do it
- * sleeps until it is woken; an idle node costs nothing. */
+ * One thread refreshes the indices whose interval has passed since something was written to them. */
 #include <malloc.h>
-#include <signal.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "node/node_internal.h"
@@ -14,20 +11,21 @@
 
 /* The buffers of a writer that was let go are many and small: free, but not yet the system's. Giving them back holds
  * others up for some 10 ms, so it is done once for all that rest about the same time. Answers when it will be. */
-static int64_t trim_memory(qd_refresher *r, bool has_rested)
+static int64_t trim_memory(qd_node *n, bool has_rested)
 {
-    if (has_rested && r->trim_due_ns == INT64_MAX)
-        r->trim_due_ns = qd_clock_mono_ns() + TRIM_AFTER_NS;
-    if (r->trim_due_ns <= qd_clock_mono_ns()) {
+    if (has_rested && n->trim_due_ns == INT64_MAX)
+        n->trim_due_ns = qd_clock_mono_ns() + TRIM_AFTER_NS;
+    if (n->trim_due_ns <= qd_clock_mono_ns()) {
         malloc_trim(0);
-        r->trim_due_ns = INT64_MAX;
+        n->trim_due_ns = INT64_MAX;
     }
-    return r->trim_due_ns;
+    return n->trim_due_ns;
 }
 
 /* Refreshes what is due, and lets rest what has long not been written to; answers when the next index will be. */
-static int64_t refresh_due(qd_node *n)
+int64_t qd_node_refresh_due(void *node)
 {
+    qd_node *n = node;
     qd_index **indices = NULL;
     size_t count = 0;
     int64_t next = INT64_MAX;
@@ -50,72 +48,6 @@ static int64_t refresh_due(qd_node *n)
         next = due < next ? due : next;
     }
     qd_node_release(indices, count);
-    int64_t trim_due = trim_memory(&n->refresher, has_rested);
+    int64_t trim_due = trim_memory(n, has_rested);
     return trim_due < next ? trim_due : next;
-}
-
-static void sleep_until(qd_refresher *r, int64_t due_ns)
-{
-    struct timespec until = {(time_t)(due_ns / NS_PER_S), (long)(due_ns % NS_PER_S)};
-    pthread_mutex_lock(&r->mutex);
-    int rc = 0;
-    while (!r->has_news && !r->is_stopping && rc == 0)
-        rc = due_ns == INT64_MAX ? pthread_cond_wait(&r->wake, &r->mutex)
-                                 : pthread_cond_timedwait(&r->wake, &r->mutex, &until);
-    r->has_news = false;
-    pthread_mutex_unlock(&r->mutex);
-}
-
-static bool is_stopping(qd_refresher *r)
-{
-    pthread_mutex_lock(&r->mutex);
-    bool stopping = r->is_stopping;
-    pthread_mutex_unlock(&r->mutex);
-    return stopping;
-}
-
-static void *run(void *arg)
-{
-    qd_node *n = arg;
-    pthread_setname_np(pthread_self(), "refresh");
-    while (!is_stopping(&n->refresher))
-        sleep_until(&n->refresher, refresh_due(n));
-    return NULL;
-}
-
-qd_status qd_refresher_start(qd_node *n, qd_error *err)
-{
-    qd_refresher *r = &n->refresher;
-    sigset_t all, before;
-    r->trim_due_ns = INT64_MAX;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals to the process are for the main thread */
-    int rc = pthread_create(&r->thread, NULL, run, n);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (rc != 0)
-        return qd_fail(err, QD_ENOMEM, "cannot start the refresh thread: %s", strerror(rc));
-    r->is_running = true;
-    return QD_OK;
-}
-
-void qd_refresher_stop(qd_node *n)
-{
-    qd_refresher *r = &n->refresher;
-    if (!r->is_running)
-        return;
-    pthread_mutex_lock(&r->mutex);
-    r->is_stopping = true;
-    pthread_cond_signal(&r->wake);
-    pthread_mutex_unlock(&r->mutex);
-    pthread_join(r->thread, NULL);
-    r->is_running = false;
-}
-
-void qd_refresher_wake(qd_node *n)
-{
-    qd_refresher *r = &n->refresher;
-    pthread_mutex_lock(&r->mutex);
-    r->has_news = true;
-    pthread_cond_signal(&r->wake);
-    pthread_mutex_unlock(&r->mutex);
 }

@@ -28,7 +28,7 @@ typedef struct batch {
     uint64_t request_bytes; /* no fewer than `bytes` will be */
     uint64_t bytes;
     qd_log_batch log_batch;
-    qd_status applied;   /* set by on_durable */
+    qd_status applied; /* set by on_durable */
     qd_error apply_error;
 } batch;
 
@@ -260,6 +260,8 @@ qd_status qd_index_write(qd_index *ix, qd_op *ops, size_t n, qd_error *err)
 {
     batch b = {.ix = ix, .ops = ops, .n = n};
     qd_status st = check_size(&b, err);
+    if (st == QD_OK)
+        st = qd_index_check_failure(ix, err); /* at once: opening it again holds write_mutex */
     if (st != QD_OK || n == 0)
         return st;
     st = qd_prepare_init(&b.preparation, ix, ops, n, err);
@@ -270,9 +272,8 @@ qd_status qd_index_write(qd_index *ix, qd_op *ops, size_t n, qd_error *err)
     if (st == QD_OK)
         st = order(&b, err);
     if (st == QD_OK && b.n_ordered > 0) {
-        st = qd_log_wait(ix->log, &b.log_batch, NULL);
-        if (st == QD_OK)
-            st = b.applied;
+        (void)qd_log_wait(ix->log, &b.log_batch, NULL); /* on_durable was told how it went */
+        st = b.applied;
         if (st != QD_OK && err)
             *err = b.apply_error;
         if (st == QD_OK)

@@ -7,7 +7,8 @@
  * Group commit: `enqueue` fixes a batch's place in the order and returns at once; `wait` returns when it is durable.
  * One waiting thread becomes the leader, writes all batches queued so far in one transaction with one fsync, then calls
  * each batch's `done` in order of enqueue, on its own thread. So `done` runs once per batch, in sequence order, after
- * the batch is durable (or with the error). A batch that fails fails all after it: the log is then closed to appends.
+ * the batch is durable (or with the error). A batch that fails fails all after it: the log is then closed to appends
+ * until it is opened again (reopen), which shows what of it is durable after all.
  * Threads: any. Lock order: the caller's write lock may be held in enqueue, never in wait; `done` runs without our
  * lock. */
 #ifndef QD_STORE_LOG_H
@@ -51,6 +52,7 @@ typedef struct qd_log_vtable {
     qd_status (*read_one)(qd_log *log, uint64_t seq, qd_log_visit_fn *fn, void *arg, qd_error *err);
     qd_status (*trim)(qd_log *log, uint64_t up_to, qd_error *err);
     qd_status (*bounds)(qd_log *log, uint64_t *first, uint64_t *last, qd_error *err);
+    qd_status (*reopen)(qd_log *log, qd_error *err);
 } qd_log_vtable;
 struct qd_log {
     const qd_log_vtable *v;
@@ -94,6 +96,12 @@ static inline qd_status qd_log_trim(qd_log *log, uint64_t up_to, qd_error *err)
 static inline qd_status qd_log_bounds(qd_log *log, uint64_t *first, uint64_t *last, qd_error *err)
 {
     return log->v->bounds(log, first, last, err);
+}
+/* Closes what it has open and opens it again; appends go on behind what is durable. Waits for readers and for batches
+ * that were enqueued; nobody may enqueue meanwhile. After an error nothing can be read (QD_EIO) until it succeeds. */
+static inline qd_status qd_log_reopen(qd_log *log, qd_error *err)
+{
+    return log->v->reopen(log, err);
 }
 
 #endif

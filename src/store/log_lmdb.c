@@ -7,11 +7,9 @@
  * records goes with the same fsync. Whoever waits and finds no turn running takes the next one. `done` callbacks run
  * after the turn let go of the writer, so that the next turn's fsync overlaps with them; `turns_done` keeps
  * them in sequence order across turns. */
-#include "store/log.h"
-
 #include <stdlib.h>
 
-#include "store/kv_lmdb.h"
+#include "store/log_lmdb_impl.h"
 
 #define TURN_MAX_BYTES ((size_t)64 << 20) /* of records, but at least one batch */
 #define TURN_MAX_TRIMS 8192               /* records forgotten per turn: fewer fsyncs, some 10 ms that appenders wait */
@@ -20,34 +18,12 @@
  * known. */
 #define QUEUED QD_EBUSY
 
-typedef struct lmdb_log {
-    qd_log base;
-    qd_lmdb *l;
-    qd_kv *kv; /* whose environment `l` is; NULL: the log's own */
-    MDB_dbi dbi;
-    size_t max_bytes;
-    pthread_mutex_t mutex; /* guards all below */
-    pthread_cond_t changed;
-    qd_log_batch *head, *tail; /* queued; not yet part of a turn */
-    bool has_last;
-    uint64_t last; /* the last sequence number that was enqueued */
-    bool is_writing;
-    uint64_t turns_started, turns_done;
-    uint64_t trim_end; /* records below it are to be forgotten */
-    qd_error closed;   /* code QD_OK while the log takes appends */
-} lmdb_log;
-
 typedef struct turn {
-    const lmdb_log *log;
+    const qd_log_lmdb *log;
     qd_log_batch *head; /* in order; NULL: a turn that only trims */
     uint64_t trim_end, number;
     bool has_trimmed_all;
 } turn;
-
-static lmdb_log *self(qd_log *log)
-{
-    return (lmdb_log *)(void *)log;
-}
 
 static size_t record_bytes(const qd_log_record *r)
 {
@@ -83,13 +59,6 @@ static int append_batch(MDB_txn *txn, MDB_dbi dbi, const qd_log_batch *b)
     return 0;
 }
 
-static uint64_t key_seq(const MDB_val *key)
-{
-    uint64_t seq;
-    memcpy(&seq, key->mv_data, sizeof seq);
-    return seq;
-}
-
 static int trim_some(MDB_txn *txn, MDB_dbi dbi, uint64_t end, bool *all)
 {
     MDB_cursor *cursor = NULL;
@@ -100,7 +69,7 @@ static int trim_some(MDB_txn *txn, MDB_dbi dbi, uint64_t end, bool *all)
         return rc;
     rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
     for (size_t n = 0; rc == 0 && n < TURN_MAX_TRIMS; n++) {
-        if (key_seq(&key) >= end) {
+        if (qd_log_lmdb_seq(&key) >= end) {
             *all = true;
             break;
         }
@@ -149,7 +118,7 @@ static qd_status commit_turn(turn *t, qd_error *err)
 }
 
 /* Takes batches off the queue for one turn. Called with the mutex. */
-static void take_queue(lmdb_log *log, turn *t)
+static void take_queue(qd_log_lmdb *log, turn *t)
 {
     size_t bytes = 0;
     qd_log_batch *end = NULL;
@@ -192,7 +161,7 @@ static void finish(const turn *t, const qd_error *failure)
 
 /* One turn, from taking the queue to the last `done`. Called with the mutex and no turn writing; returns with the
  * mutex. Errors: of trimming; those of appending go to the batches. */
-static qd_status take_turn(lmdb_log *log, bool *has_trimmed_all, qd_error *err)
+static qd_status take_turn(qd_log_lmdb *log, bool *has_trimmed_all, qd_error *err)
 {
     turn t = {.log = log, .trim_end = log->trim_end, .number = log->turns_started++};
     qd_error failure = log->closed;
@@ -241,33 +210,32 @@ static qd_status take_turn(lmdb_log *log, bool *has_trimmed_all, qd_error *err)
 /* ---- the interface ---- */
 
 /* Checks a batch against what can be stored at all; called without the mutex. */
-static qd_status check_batch(const lmdb_log *log, const qd_log_batch *b, qd_error *err)
+static qd_status check_batch(const qd_log_lmdb *log, const qd_log_batch *b, qd_error *err)
 {
     for (size_t i = 0; i < b->n; i++) {
         if (b->records[i].seq == UINT64_MAX || b->records[i].seq != b->records[0].seq + i)
             return qd_fail(err, QD_EINVAL, "log '%s': record %zu of a batch has sequence number %llu, expected %llu",
-                           log->l->dir, i, (unsigned long long)b->records[i].seq,
+                           log->dir, i, (unsigned long long)b->records[i].seq,
                            (unsigned long long)(b->records[0].seq + i));
     }
     /* Half of the room: what has been logged before must fit as well until it is trimmed. */
     size_t bytes = batch_bytes(b);
     if (bytes > log->max_bytes / 2)
-        return qd_fail(err, QD_ETOOLARGE, "log '%s': a batch of %zu bytes, at most %zu fit", log->l->dir, bytes,
+        return qd_fail(err, QD_ETOOLARGE, "log '%s': a batch of %zu bytes, at most %zu fit", log->dir, bytes,
                        log->max_bytes / 2);
     if (b->n_changes > 0 && !log->kv)
-        return qd_fail(err, QD_EINVAL, "log '%s': a batch with changes of keys, but it is part of no store",
-                       log->l->dir);
+        return qd_fail(err, QD_EINVAL, "log '%s': a batch with changes of keys, but it is part of no store", log->dir);
     for (size_t i = 0; i < b->n_changes; i++) {
         uint64_t expected = b->changes[i].expected;
         if (expected != QD_KV_ANY && expected != QD_KV_KEEP)
-            return qd_fail(err, QD_EINVAL, "log '%s': change %zu of a batch depends on a revision", log->l->dir, i);
+            return qd_fail(err, QD_EINVAL, "log '%s': change %zu of a batch depends on a revision", log->dir, i);
     }
     return QD_OK;
 }
 
 static qd_status log_enqueue(qd_log *base, qd_log_batch *b, qd_error *err)
 {
-    lmdb_log *log = self(base);
+    qd_log_lmdb *log = qd_log_lmdb_of(base);
     qd_kv_changes *changes = NULL;
     qd_status st = check_batch(log, b, err);
     if (st == QD_OK && b->n_changes > 0)
@@ -280,9 +248,9 @@ static qd_status log_enqueue(qd_log *base, qd_log_batch *b, qd_error *err)
     pthread_mutex_lock(&log->mutex);
     if (log->closed.code != QD_OK) {
         st = qd_fail(err, QD_EIO, "log '%s' takes no more records until it is opened again, because one failed: %s",
-                     log->l->dir, log->closed.message);
+                     log->dir, log->closed.message);
     } else if (b->n > 0 && log->has_last && b->records[0].seq != log->last + 1) {
-        st = qd_fail(err, QD_EINVAL, "log '%s': sequence number %llu does not continue %llu", log->l->dir,
+        st = qd_fail(err, QD_EINVAL, "log '%s': sequence number %llu does not continue %llu", log->dir,
                      (unsigned long long)b->records[0].seq, (unsigned long long)log->last);
     } else {
         b->prepared = QD_TAKE(changes);
@@ -303,7 +271,7 @@ static qd_status log_enqueue(qd_log *base, qd_log_batch *b, qd_error *err)
 
 static qd_status log_wait(qd_log *base, qd_log_batch *b, qd_error *err)
 {
-    lmdb_log *log = self(base);
+    qd_log_lmdb *log = qd_log_lmdb_of(base);
     pthread_mutex_lock(&log->mutex);
     while (!b->finished) {
         if (!log->is_writing && b->st == QUEUED)
@@ -321,7 +289,7 @@ static qd_status log_wait(qd_log *base, qd_log_batch *b, qd_error *err)
 
 static qd_status log_trim(qd_log *base, uint64_t up_to, qd_error *err)
 {
-    lmdb_log *log = self(base);
+    qd_log_lmdb *log = qd_log_lmdb_of(base);
     qd_status st = QD_OK;
     uint64_t end = up_to == UINT64_MAX ? UINT64_MAX : up_to + 1;
     bool all = false;
@@ -330,8 +298,10 @@ static qd_status log_trim(qd_log *base, uint64_t up_to, qd_error *err)
         log->trim_end = end;
     /* Turns of appenders trim too: done when nobody has anything left to forget. */
     while (st == QD_OK && !all && log->trim_end != 0) {
-        if (log->is_writing)
+        if (log->is_writing || log->is_reopening)
             pthread_cond_wait(&log->changed, &log->mutex);
+        else if (!log->l)
+            st = qd_log_lmdb_fail_not_open(log, err);
         else
             st = take_turn(log, &all, err);
     }
@@ -341,75 +311,85 @@ static qd_status log_trim(qd_log *base, uint64_t up_to, qd_error *err)
     return st;
 }
 
-static qd_status log_read_from(qd_log *base, uint64_t first, qd_log_visit_fn *fn, void *arg, qd_error *err)
+/* ---- opening ---- */
+
+/* *last: the last record's number, UINT64_MAX for none. *out of a log that is part of a kv is the kv's. */
+static qd_status open_lmdb(const qd_log_lmdb *log, qd_lmdb **out, MDB_dbi *dbi, uint64_t *last, qd_error *err)
 {
-    lmdb_log *log = self(base);
+    qd_lmdb *l = NULL;
     MDB_txn *txn = NULL;
-    MDB_cursor *cursor = NULL;
-    MDB_val key = {sizeof first, &first}, value;
-    qd_status st = qd_lmdb_begin_read(log->l, &txn, err);
-    if (st != QD_OK)
-        return st;
-    int rc = mdb_cursor_open(txn, log->dbi, &cursor);
-    if (rc == 0)
-        rc = mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE);
-    while (rc == 0 && fn(arg, key_seq(&key), (qd_str){value.mv_data, value.mv_size}))
-        rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
-    if (cursor)
-        mdb_cursor_close(cursor);
-    qd_lmdb_end_read(log->l, txn);
-    return rc == 0 || rc == MDB_NOTFOUND ? QD_OK : qd_lmdb_fail(log->l, rc, "cannot read", err);
+    uint64_t first;
+    MDB_dbi db = 0;
+    qd_status st = log->kv ? QD_OK : qd_lmdb_open(log->dir, "log", log->max_bytes, MDB_INTEGERKEY, &l, err);
+    qd_lmdb *in = log->kv ? log->l : l;
+    if (st == QD_OK && log->kv)
+        st = qd_lmdb_open_database(in, log->dir, MDB_INTEGERKEY, &db, err);
+    else if (st == QD_OK)
+        db = l->dbi;
+    if (st == QD_OK)
+        st = qd_lmdb_begin_read(in, &txn, err);
+    if (st == QD_OK) {
+        int rc = qd_log_lmdb_find_bounds(txn, db, &first, last);
+        if (rc != 0 && rc != MDB_NOTFOUND)
+            st = qd_lmdb_fail(in, rc, "cannot read", err);
+        qd_lmdb_end_read(in, txn);
+    }
+    if (st == QD_OK) {
+        l = NULL;
+        *out = in;
+        *dbi = db;
+    }
+    qd_lmdb_close(l);
+    return st;
 }
 
-static qd_status log_read_one(qd_log *base, uint64_t seq, qd_log_visit_fn *fn, void *arg, qd_error *err)
+static bool is_at_work(const qd_log_lmdb *log)
 {
-    lmdb_log *log = self(base);
-    MDB_txn *txn = NULL;
-    MDB_val key = {sizeof seq, &seq}, value;
-    qd_status st = qd_lmdb_begin_read(log->l, &txn, err);
-    if (st != QD_OK)
-        return st;
-    int rc = mdb_get(txn, log->dbi, &key, &value);
-    if (rc == 0)
-        (void)fn(arg, seq, (qd_str){value.mv_data, value.mv_size});
-    qd_lmdb_end_read(log->l, txn);
-    if (rc == MDB_NOTFOUND)
-        return qd_fail(err, QD_ENOTFOUND, "log '%s' holds no record %llu", log->l->dir, (unsigned long long)seq);
-    return rc == 0 ? QD_OK : qd_lmdb_fail(log->l, rc, "cannot read", err);
+    return log->head || log->is_writing || log->turns_done != log->turns_started || log->n_readers > 0;
 }
 
-static qd_status log_bounds(qd_log *base, uint64_t *first, uint64_t *last, qd_error *err)
+/* LMDB must not have a file open twice in a process: what is open is closed first. */
+static qd_status log_reopen(qd_log *base, qd_error *err)
 {
-    lmdb_log *log = self(base);
-    MDB_txn *txn = NULL;
-    MDB_cursor *cursor = NULL;
-    MDB_val key, value;
-    uint64_t lowest = UINT64_MAX, highest = UINT64_MAX;
-    qd_status st = qd_lmdb_begin_read(log->l, &txn, err);
-    if (st != QD_OK)
-        return st;
-    int rc = mdb_cursor_open(txn, log->dbi, &cursor);
-    if (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_FIRST)) == 0)
-        lowest = key_seq(&key);
-    if (rc == 0 && (rc = mdb_cursor_get(cursor, &key, &value, MDB_LAST)) == 0)
-        highest = key_seq(&key);
-    if (cursor)
-        mdb_cursor_close(cursor);
-    qd_lmdb_end_read(log->l, txn);
-    if (rc != 0 && rc != MDB_NOTFOUND)
-        return qd_lmdb_fail(log->l, rc, "cannot read", err);
-    *first = lowest;
-    *last = highest;
-    return QD_OK;
+    qd_log_lmdb *log = qd_log_lmdb_of(base);
+    qd_lmdb *l = NULL;
+    MDB_dbi dbi = 0;
+    uint64_t last = UINT64_MAX;
+    qd_error failure = QD_ERROR_INIT;
+    pthread_mutex_lock(&log->mutex);
+    log->is_reopening = true;
+    while (is_at_work(log))
+        pthread_cond_wait(&log->changed, &log->mutex);
+    log->trim_end = 0;
+    pthread_mutex_unlock(&log->mutex);
+
+    if (!log->kv)                       /* the kv's stays open */
+        qd_lmdb_close(QD_TAKE(log->l)); /* everyone who would use it waits for is_reopening */
+    qd_status st = open_lmdb(log, &l, &dbi, &last, &failure);
+
+    pthread_mutex_lock(&log->mutex);
+    failure.code = st;
+    log->l = l || !log->kv ? l : log->l;
+    log->dbi = dbi;
+    log->closed = failure;
+    log->has_last = st == QD_OK && last != UINT64_MAX;
+    log->last = last;
+    log->is_reopening = false;
+    pthread_cond_broadcast(&log->changed);
+    pthread_mutex_unlock(&log->mutex);
+    if (st != QD_OK && err)
+        *err = failure;
+    return st;
 }
 
 static void log_close(qd_log *base)
 {
-    lmdb_log *log = self(base);
+    qd_log_lmdb *log = qd_log_lmdb_of(base);
     if (!log->kv)
         qd_lmdb_close(log->l);
     pthread_cond_destroy(&log->changed);
     pthread_mutex_destroy(&log->mutex);
+    free(log->dir);
     free(log);
 }
 
@@ -417,37 +397,28 @@ static const qd_log_vtable vtable = {
     .close = log_close,
     .enqueue = log_enqueue,
     .wait = log_wait,
-    .read_from = log_read_from,
-    .read_one = log_read_one,
+    .read_from = qd_log_lmdb_read_from,
+    .read_one = qd_log_lmdb_read_one,
     .trim = log_trim,
-    .bounds = log_bounds,
+    .bounds = qd_log_lmdb_bounds,
+    .reopen = log_reopen,
 };
 
 /* `l` NULL: an environment of its own in `dir`; else `kv`'s, in which it is called `dir`. */
 static qd_status open_log(const char *dir, qd_kv *kv, qd_lmdb *l, size_t max_bytes, qd_log **out, qd_error *err)
 {
-    uint64_t first, last;
-    qd_status st;
-    lmdb_log *log = calloc(1, sizeof *log);
+    uint64_t last = UINT64_MAX;
+    qd_log_lmdb *log = calloc(1, sizeof *log);
     if (!log)
         return qd_fail_nomem(err);
     log->base.v = &vtable;
     log->kv = kv;
     log->l = l;
+    log->max_bytes = max_bytes;
     pthread_mutex_init(&log->mutex, NULL);
     pthread_cond_init(&log->changed, NULL);
-    if (kv) {
-        log->max_bytes = max_bytes;
-        st = qd_lmdb_open_database(l, dir, MDB_INTEGERKEY, &log->dbi, err);
-    } else {
-        st = qd_lmdb_open(dir, "log", max_bytes, MDB_INTEGERKEY, &log->l, err);
-        if (st == QD_OK) {
-            log->dbi = log->l->dbi;
-            log->max_bytes = log->l->max_bytes;
-        }
-    }
-    if (st == QD_OK)
-        st = log_bounds(&log->base, &first, &last, err);
+    log->dir = strdup(dir);
+    qd_status st = log->dir ? open_lmdb(log, &log->l, &log->dbi, &last, err) : qd_fail_nomem(err);
     if (st != QD_OK) {
         log_close(&log->base);
         return st;

@@ -43,7 +43,8 @@ static void test_table__every_code__has_its_own_row(void **state)
                                       QD_EMAPPING,
                                       QD_EPARSE,
                                       QD_EQUERY,
-                                      QD_EINDEX_NAME};
+                                      QD_EINDEX_NAME,
+                                      QD_EINDEX_FAILED};
     for (size_t i = 0; i < sizeof CODES / sizeof *CODES; i++) {
         const qd_status_info *info = qd_status_describe(CODES[i]);
         assert_int_equal(info->code, CODES[i]);

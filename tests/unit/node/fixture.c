@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fixture.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -9,9 +10,12 @@
 
 static void on_log(void *arg, const char *line)
 {
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     node_fixture *f = arg;
+    pthread_mutex_lock(&one_at_a_time);
     size_t n = strlen(f->log);
     snprintf(f->log + n, sizeof f->log - n, "%s\n", line);
+    pthread_mutex_unlock(&one_at_a_time);
 }
 
 void fixture_open(node_fixture *f)

@@ -243,6 +243,57 @@ static void test_append__past_max_bytes__closes_to_appends_and_can_be_trimmed(vo
     free(text);
 }
 
+static void test_reopen__after_a_failure__goes_on_behind_what_is_durable(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    qd_log *log = open_log(1 * MIB);
+    char *text = malloc(MIB);
+    memset(text, 'x', MIB);
+    uint64_t seq = 0;
+    while (append(log, seq, (qd_str){text, 100 * 1000}, (qd_str){0}, (qd_str){0}, &err) == QD_OK)
+        seq++;
+    assert_int_equal(append_z(log, seq, "x", &err), QD_EIO);
+    assert_int_equal(qd_log_reopen(log, &err), QD_OK);
+    assert_bounds(log, 0, seq - 1);
+    assert_int_equal(qd_log_trim(log, seq - 2, &err), QD_OK);
+    /* LMDB reuses pages one commit after they were freed. */
+    assert_int_equal(append_z(log, seq, "x", &err), QD_OK);
+    /* Without a failure too; the sequence is checked as before. */
+    assert_int_equal(qd_log_reopen(log, &err), QD_OK);
+    assert_int_equal(append_z(log, seq, "x", &err), QD_EINVAL);
+    assert_int_equal(append_z(log, seq + 1, "x", &err), QD_OK);
+    assert_bounds(log, seq - 1, seq + 1);
+    qd_log_close(log);
+    free(text);
+}
+
+static void test_reopen__that_fails__can_be_tried_again(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    uint64_t first = 0, last = 0;
+    char file[256], aside[300];
+    qd_log *log = open_log(1 * MIB);
+    assert_int_equal(append_z(log, 0, "zero", &err), QD_OK);
+    snprintf(file, sizeof file, "%s/data.mdb", dir.path);
+    snprintf(aside, sizeof aside, "%s.aside", file);
+    assert_int_equal(rename(file, aside), 0);
+    assert_int_equal(mkdir(file, 0700), 0);
+    assert_int_equal(qd_log_reopen(log, &err), QD_EIO);
+    assert_non_null(strstr(err.message, "cannot open"));
+    assert_int_equal(append_z(log, 1, "one", &err), QD_EIO);
+    assert_int_equal(qd_log_bounds(log, &first, &last, &err), QD_EIO);
+    assert_non_null(strstr(err.message, "is not open: log '"));
+    assert_int_equal(qd_log_trim(log, 0, &err), QD_EIO);
+    assert_int_equal(rmdir(file), 0);
+    assert_int_equal(rename(aside, file), 0);
+    assert_int_equal(qd_log_reopen(log, &err), QD_OK);
+    assert_bounds(log, 0, 0);
+    assert_int_equal(append_z(log, 1, "one", &err), QD_OK);
+    qd_log_close(log);
+}
+
 /* ---- many threads ---- */
 
 enum { THREADS = 8, BATCHES = 60, PER_BATCH = 5 };
@@ -417,6 +468,8 @@ int main(int argc, char **argv)
         TEST(test_trim__all__then_appends_go_on),
         TEST(test_append__beyond_first_map__grows),
         TEST(test_append__past_max_bytes__closes_to_appends_and_can_be_trimmed),
+        TEST(test_reopen__after_a_failure__goes_on_behind_what_is_durable),
+        TEST(test_reopen__that_fails__can_be_tried_again),
         TEST(test_append__from_many_threads__done_in_order),
         TEST(test_append__full_under_many_threads__every_waiter_returns),
         TEST(test_append__kill_9__keeps_what_was_acked),

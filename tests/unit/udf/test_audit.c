@@ -344,7 +344,7 @@ static qd_status faulty_bounds(qd_log *log, uint64_t *first, uint64_t *last, qd_
 }
 
 static const qd_log_vtable FAULTY = {faulty_close,    faulty_enqueue, faulty_wait,  faulty_read_from,
-                                     faulty_read_one, faulty_trim,    faulty_bounds};
+                                     faulty_read_one, faulty_trim,    faulty_bounds,  NULL};
 
 static qd_status open_faulty(void *arg, size_t max_bytes, qd_log **out, qd_error *err)
 {
