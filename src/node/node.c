@@ -11,8 +11,8 @@
 #include "node/files.h"
 #include "node/node_internal.h"
 
-#define META_MAX_BYTES       ((size_t)16 << 30)
-#define MIN_MAX_LOG_BYTES    ((size_t)16 << 20)
+#define META_MAX_BYTES    ((size_t)16 << 30)
+#define MIN_MAX_LOG_BYTES ((size_t)16 << 20)
 
 void qd_node_logf(qd_node *n, const char *fmt, ...)
 {
@@ -58,26 +58,62 @@ static qd_status note_broken(qd_node *n, const char *name, const char *uuid, con
     return QD_OK;
 }
 
+/* `uuid` is set as soon as it is known, on failure too. */
+static qd_status open_defined(qd_node *n, const char *name, qd_str bytes, uint64_t revision, char uuid[QD_UUID_SIZE],
+                              qd_index **out, uint64_t *replayed, qd_error *err)
+{
+    qd_definition d;
+    qd_status st = qd_definition_read(name, bytes, revision, n->options.refresh_interval_ms, &d, err);
+    if (st != QD_OK)
+        return st;
+    memcpy(uuid, d.uuid, sizeof d.uuid);
+    char *dir = qd_node_index_dir(n, d.uuid);
+    if (dir) {
+        st = qd_index_open(&n->host, name, dir, &d, out, replayed, err);
+    } else {
+        st = qd_fail_nomem(err);
+        qd_definition_deinit(&d);
+    }
+    free(dir);
+    return st;
+}
+
+qd_status qd_node_open_broken(qd_node *n, const char *name, uint64_t *replayed, qd_error *err)
+{
+    qd_buf bytes;
+    qd_index *ix = NULL;
+    qd_broken_index *broken = NULL;
+    char uuid[QD_UUID_SIZE] = "";
+    uint64_t revision = 0, count = 0;
+    qd_buf_init(&bytes, SIZE_MAX);
+    qd_status st = qd_kv_get(n->kv, QD_DEFINITION_BUCKET, qd_str_of(name), &bytes, &revision, err);
+    if (st == QD_OK)
+        st = open_defined(n, name, qd_buf_str(&bytes), revision, uuid, &ix, &count, err);
+    qd_buf_deinit(&bytes);
+    if (st != QD_OK)
+        return st;
+    pthread_rwlock_wrlock(&n->table_lock);
+    bool is_kept = qd_map_put(n->indices, qd_str_of(name), ix, NULL);
+    if (is_kept)
+        broken = qd_map_remove(n->broken, qd_str_of(name));
+    pthread_rwlock_unlock(&n->table_lock);
+    free(broken);
+    if (!is_kept) {
+        qd_index_unref(ix);
+        return qd_fail_nomem(err);
+    }
+    *replayed = count;
+    return QD_OK;
+}
+
 /* An index that cannot be opened does not keep the others from it. */
 static qd_status recover_one(qd_node *n, const char *name, qd_str bytes, uint64_t revision, qd_error *err)
 {
-    qd_definition d;
     qd_error why = QD_ERROR_INIT;
     qd_index *ix = NULL;
     uint64_t replayed = 0;
     char uuid[QD_UUID_SIZE] = "";
-    qd_status st = qd_definition_read(name, bytes, revision, n->options.refresh_interval_ms, &d, &why);
-    if (st == QD_OK) {
-        memcpy(uuid, d.uuid, sizeof uuid);
-        char *dir = qd_node_index_dir(n, d.uuid);
-        if (dir) {
-            st = qd_index_open(&n->host, name, dir, &d, &ix, &replayed, &why);
-        } else {
-            st = qd_fail_nomem(&why);
-            qd_definition_deinit(&d);
-        }
-        free(dir);
-    }
+    qd_status st = open_defined(n, name, bytes, revision, uuid, &ix, &replayed, &why);
     if (st != QD_OK)
         return note_broken(n, name, uuid, &why, err);
     if (!qd_map_put(n->indices, qd_str_of(name), ix, NULL)) {
@@ -189,8 +225,8 @@ static qd_status open_store(qd_node *n, qd_error *err)
     qd_status st = QD_OK;
     n->data_dir = strdup(n->options.data_dir);
     if (!n->data_dir || asprintf(&n->indices_dir, "%s/indices", n->data_dir) < 0 ||
-        asprintf(&n->reserve_path, "%s/reserve", n->data_dir) < 0 ||
-        asprintf(&lock, "%s/node.lock", n->data_dir) < 0 || asprintf(&meta, "%s/meta", n->data_dir) < 0)
+        asprintf(&n->reserve_path, "%s/reserve", n->data_dir) < 0 || asprintf(&lock, "%s/node.lock", n->data_dir) < 0 ||
+        asprintf(&meta, "%s/meta", n->data_dir) < 0)
         st = qd_fail_nomem(err);
     if (st == QD_OK)
         st = qd_dir_make(n->data_dir, err);
@@ -224,9 +260,8 @@ qd_status qd_node_open(const qd_node_options *options, qd_node **out, qd_error *
     n->indices = qd_map_new();
     n->broken = qd_map_new();
     st = n->indices && n->broken ? open_store(n, err) : qd_fail_nomem(err);
-    n->host =
-        (qd_index_host){n->kv,         options->writer_memory_bytes, options->max_log_bytes, on_wants_refresh,
-                        on_has_failed, on_index_log,                 n};
+    n->host = (qd_index_host){
+        n->kv, options->writer_memory_bytes, options->max_log_bytes, on_wants_refresh, on_has_failed, on_index_log, n};
     if (st == QD_OK)
         st = qd_node_recover(n, err);
     if (st == QD_OK)

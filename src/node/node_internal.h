@@ -17,6 +17,8 @@
 typedef struct qd_broken_index {
     char uuid[QD_UUID_SIZE];
     qd_error why;
+    unsigned attempts; /* these two are the healer's, under create_mutex */
+    int64_t due_ns;    /* 0: not yet seen */
 } qd_broken_index;
 
 struct qd_node {
@@ -45,6 +47,9 @@ qd_status qd_node_recover(qd_node *n, qd_error *err);
 /* All indices with references (qd_node_release), ordered by name. */
 qd_status qd_node_all(qd_node *n, qd_index ***out, size_t *count, qd_error *err);
 
+/* Tries an index that could not be opened before again; it is in the table then. Held: create_mutex. `*replayed`: how
+ * many operations. Errors: why it cannot be opened. */
+qd_status qd_node_open_broken(qd_node *n, const char *name, uint64_t *replayed, qd_error *err);
 /* What the two threads do. `node`: the qd_node. */
 int64_t qd_node_refresh_due(void *node);
 int64_t qd_node_heal_due(void *node);

@@ -198,3 +198,19 @@ def test_searches__go_on_while_it_fails_and_heals(restartable):
         for thread in threads:
             thread.join()
     assert not failures and counts and min(counts) >= 20
+
+
+def test_index_that_could_not_be_opened__is_opened_later(restartable):
+    acked = make_index(restartable)
+    uuid = restartable.api.ok("GET", "/_cat/indices/i?format=json")[0]["uuid"]
+    data = restartable.data / "indices" / uuid / "data"
+    restartable.stop()
+    data.rename(data.with_name("aside"))
+    restartable.start()
+    assert restartable.api.get("/i/_count").status == 500
+    assert restartable.api.ok("GET", "/_cluster/health")["status"] == "red"
+    assert restartable.api.ok("GET", "/_cluster/health/other")["status"] == "green"
+    data.with_name("aside").rename(data)
+    until(lambda: restartable.api.ok("GET", "/_cluster/health")["status"] == "green", "the index is open")
+    assert_exactly(restartable, acked)
+    assert put(restartable, "later").status == 201

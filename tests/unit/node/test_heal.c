@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "node/index_internal.h"
+#include "node/node_internal.h"
 
 static void allow_files(bool allowed)
 {
@@ -205,6 +205,49 @@ static void test_close__of_a_failed_index__loses_nothing(void **state)
     fixture_deinit(&f);
 }
 
+static qd_status open_broken(node_fixture *f, uint64_t *replayed, qd_error *err)
+{
+    pthread_mutex_lock(&f->node->create_mutex);
+    qd_status st = qd_node_open_broken(f->node, "test", replayed, err);
+    pthread_mutex_unlock(&f->node->create_mutex);
+    return st;
+}
+
+/* Long before the node's own first attempt. */
+static void test_open__index_that_could_not_be_opened__is_tried_again(void **state)
+{
+    (void)state;
+    node_fixture f;
+    char data[160], aside[168];
+    uint64_t replayed = 0;
+    qd_error err = QD_ERROR_INIT;
+    qd_node_health health;
+    begin(&f);
+    snprintf(data, sizeof data, "%s/indices/%s/data", f.dir, qd_index_uuid(f.index));
+    snprintf(aside, sizeof aside, "%s.aside", data);
+    /* What is not committed is in the log only. */
+    allow_files(false);
+    fixture_close(&f);
+    allow_files(true);
+    assert_int_equal(rename(data, aside), 0);
+    fixture_reopen(&f);
+    assert_int_equal(qd_node_index(f.node, QD_STR("test"), &f.index, &err), QD_EIO);
+    assert_status_ok(qd_node_health_get(f.node, &health, &err), &err);
+    assert_int_equal(health.unopened, 1);
+    assert_int_equal(open_broken(&f, &replayed, &err), QD_EIO);
+    assert_non_null(strstr(err.message, "index 'test': "));
+    assert_int_equal(qd_node_index(f.node, QD_STR("test"), &f.index, &err), QD_EIO);
+    assert_int_equal(rename(aside, data), 0);
+    assert_status_ok(open_broken(&f, &replayed, &err), &err);
+    assert_int_equal(replayed, 1);
+    assert_status_ok(qd_node_index(f.node, QD_STR("test"), &f.index, &err), &err);
+    assert_int_equal(fixture_live_docs(&f), 2);
+    fixture_put(&f, "next", "{\"n\":8}");
+    assert_status_ok(qd_node_health_get(f.node, &health, &err), &err);
+    assert_int_equal(health.unopened, 0);
+    fixture_deinit(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_heal__without_a_failure__does_nothing),
         cmocka_unit_test(test_delete__of_a_failed_index__works),
         cmocka_unit_test(test_close__of_a_failed_index__loses_nothing),
+        cmocka_unit_test(test_open__index_that_could_not_be_opened__is_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
