@@ -21,6 +21,7 @@ struct qd_arena {
     chunk *chunks;
     char *at, *end; /* the free part of the chunk that is being filled */
     size_t used, max, next_chunk;
+    bool is_full;
 };
 
 qd_arena *qd_arena_new(size_t max_bytes)
@@ -89,11 +90,11 @@ static void *take(qd_arena *a, size_t size, size_t rounded)
 
 void *qd_arena_alloc(qd_arena *a, size_t size)
 {
-    if (size > a->max)
-        return NULL;
     size_t rounded = size ? (size + ALIGNMENT - 1) & ~(ALIGNMENT - 1) : ALIGNMENT;
-    if (rounded < size || rounded > a->max - a->used)
+    if (size > a->max || rounded < size || rounded > a->max - a->used) {
+        a->is_full = true;
         return NULL;
+    }
     void *p = take(a, size, rounded);
     if (p)
         a->used += rounded;
@@ -151,4 +152,9 @@ char *qd_arena_printf(qd_arena *a, const char *fmt, ...)
 size_t qd_arena_used(const qd_arena *a)
 {
     return a->used;
+}
+
+bool qd_arena_is_full(const qd_arena *a)
+{
+    return a->is_full;
 }

@@ -24,6 +24,8 @@ char *qd_arena_strndup(qd_arena *a, const char *p, size_t n);
 qd_str qd_arena_str(qd_arena *a, qd_str s); /* p is NULL when it failed */
 char *qd_arena_printf(qd_arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 size_t qd_arena_used(const qd_arena *a);
+/* Has an allocation been refused for the bound? What failed else was out of memory. */
+bool qd_arena_is_full(const qd_arena *a);
 
 #define QD_NEW(arena, type) ((type *)qd_arena_zalloc((arena), sizeof(type)))
 

@@ -21,7 +21,7 @@ void qd_buf_deinit(qd_buf *b)
 void qd_buf_clear(qd_buf *b)
 {
     b->n = 0;
-    b->failed = false;
+    b->failed = b->is_over_max = false;
 }
 
 bool qd_buf_reserve(qd_buf *b, size_t n)
@@ -31,7 +31,7 @@ bool qd_buf_reserve(qd_buf *b, size_t n)
     if (n <= b->cap - b->n)
         return true;
     if (b->n > b->max || n > b->max - b->n) {
-        b->failed = true;
+        b->failed = b->is_over_max = true;
         return false;
     }
     size_t need = b->n + n, cap = b->cap ? b->cap : FIRST_BYTES;

@@ -10,7 +10,8 @@
 typedef struct qd_buf {
     char *p;
     size_t n, cap, max;
-    bool failed; /* out of memory, or over max */
+    bool failed; /* out of memory, or over max: then is_over_max too */
+    bool is_over_max;
 } qd_buf;
 
 /* Empty; nothing is allocated before the first append. `max`: bytes. */

@@ -49,6 +49,10 @@ void qd_json_kv_f64(qd_json *w, const char *key, double value);
 /* An array of the lines of a text; of "" an empty one. */
 void qd_json_kv_lines(qd_json *w, const char *key, const char *text);
 
+/* A jansson value as compact text; `is_sorted`: members by name, the form that is hashed. Owned by caller (free). NULL
+ * when out of memory (json_dumps may leave out a member's name then, and give the rest). */
+char *qd_json_text(const json_t *value, bool is_sorted);
+
 /* Parses a whole text. Duplicate keys, trailing bytes, depth over 128 (QD_JSON_MAX_DEPTH) and bad UTF-8 are refused.
  * The error has line and column. *out: owned by caller (json_decref). Errors: QD_EPARSE, QD_ENOMEM. */
 qd_status qd_json_parse(qd_str text, json_t **out, qd_error *err);

@@ -96,7 +96,7 @@ qd_status qd_json_parse(qd_str text, json_t **out, qd_error *err)
         *out = value;
         return QD_OK;
     }
-    if (json_error_code(&error) == json_error_out_of_memory)
+    if (json_error_code(&error) == json_error_out_of_memory || !error.text[0])
         return qd_fail_nomem(err);
     return fail_at(text, token_start(text, &error), err, error.text);
 }

@@ -275,6 +275,23 @@ void qd_json_kv_lines(qd_json *w, const char *key, const char *text)
     qd_json_end_array(w);
 }
 
+static int append(const char *bytes, size_t n, void *buf)
+{
+    qd_buf_add(buf, bytes, n);
+    return 0; /* it is looked at in the end: jansson does not, at each */
+}
+
+char *qd_json_text(const json_t *value, bool is_sorted)
+{
+    qd_buf text;
+    qd_buf_init(&text, SIZE_MAX);
+    size_t flags = JSON_COMPACT | JSON_ENCODE_ANY | (is_sorted ? JSON_SORT_KEYS : 0);
+    if (json_dump_callback(value, append, &text, flags) == 0)
+        return qd_buf_take(&text, NULL);
+    qd_buf_deinit(&text);
+    return NULL;
+}
+
 void qd_json_kv_z(qd_json *w, const char *key, const char *value)
 {
     qd_json_key(w, key);

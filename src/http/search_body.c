@@ -76,11 +76,9 @@ qd_status qd_search_body_merge(const qd_request *rq, qd_str *body, qd_error *err
         return status;
     object = object ? object : json_object();
     qd_request_str(rq, "sort", &sort);
-    if (has_sort)
-        json_object_set_new(object, "sort", read_sort(sort));
-    if (has_source)
-        json_object_set_new(object, "_source", read_source(rq));
-    char *text = json_dumps(object, JSON_COMPACT);
+    bool is_set = (!has_sort || json_object_set_new(object, "sort", read_sort(sort)) == 0) &&
+                  (!has_source || json_object_set_new(object, "_source", read_source(rq)) == 0);
+    char *text = is_set ? qd_json_text(object, false) : NULL;
     json_decref(object);
     char *kept = text ? qd_arena_strndup(rq->arena, text, strlen(text)) : NULL;
     free(text);

@@ -64,9 +64,13 @@ qd_status qd_definition_put(qd_kv *kv, const char *name, const qd_definition *d,
     qd_json_key(&w, "mappings");
     qd_mapping_write(d->mapping, &w, true);
     qd_json_end_object(&w);
-    qd_status st =
-        buf.failed ? qd_fail(err, QD_ELIMIT, "index '%s': its mapping is over %zu bytes", name, MAX_BYTES)
-                   : qd_kv_put(kv, QD_DEFINITION_BUCKET, qd_str_of(name), qd_buf_str(&buf), expected, revision, err);
+    qd_status st;
+    if (buf.is_over_max)
+        st = qd_fail(err, QD_ELIMIT, "index '%s': its mapping is over %zu bytes", name, MAX_BYTES);
+    else if (buf.failed)
+        st = qd_fail_nomem(err);
+    else
+        st = qd_kv_put(kv, QD_DEFINITION_BUCKET, qd_str_of(name), qd_buf_str(&buf), expected, revision, err);
     qd_buf_deinit(&buf);
     return st;
 }

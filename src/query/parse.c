@@ -82,6 +82,8 @@ qd_status qd_parse_fail(const qd_parser *p, const qd_json_at *at, const char *fm
 
 qd_status qd_parse_nomem(const qd_parser *p)
 {
+    if (!qd_arena_is_full(p->arena))
+        return qd_fail_nomem(p->err);
     return qd_fail(p->err, QD_ELIMIT, "the query needs more memory than a query may take");
 }
 

@@ -4,9 +4,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Mostly it is the arena, whose size is a limit on queries. */
+/* The arena's size is a limit on queries. */
 qd_status qd_plan_nomem(qd_planner *pl)
 {
+    if (!qd_arena_is_full(pl->arena))
+        return qd_fail_nomem(pl->err);
     return qd_fail(pl->err, QD_ELIMIT, "the query needs more memory than a query may take");
 }
 

@@ -40,7 +40,7 @@ static qd_status analyze(qd_planner *pl, qd_str text, token_list *l)
     *l = (token_list){.arena = pl->arena};
     qd_analyze(text, add_token, l);
     if (l->failed)
-        return qd_fail(pl->err, QD_ELIMIT, "the query needs more memory than a query may take");
+        return qd_plan_nomem(pl);
     pl->tokens += l->n;
     if (pl->tokens > QD_MAX_CLAUSES)
         return qd_fail(pl->err, QD_EQUERY,

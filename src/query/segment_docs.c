@@ -104,8 +104,10 @@ static int resolve(void *arg, qd_str path)
 {
     qd_segment_docs *d = arg;
     slot candidate = {0};
-    if (path.n == 0 || path.n > QD_MAX_PATH || !fill_slot(d, path, &candidate))
-        return -1;
+    if (path.n == 0 || path.n > QD_MAX_PATH)
+        return QD_SLOT_TOO_MANY;
+    if (!fill_slot(d, path, &candidate))
+        return QD_SLOT_NO_MEMORY;
     for (int i = 0; i < d->n_slots; i++) {
         const slot *s = &d->slots[i];
         if (s->kind == candidate.kind && s->field_id == candidate.field_id && strcmp(s->path, candidate.path) == 0) {
@@ -115,7 +117,7 @@ static int resolve(void *arg, qd_str path)
     }
     if (!room_for_slot(d)) {
         free(candidate.path);
-        return -1;
+        return d->n_slots == MAX_SLOTS ? QD_SLOT_TOO_MANY : QD_SLOT_NO_MEMORY;
     }
     d->slots[d->n_slots] = candidate;
     return d->n_slots++;

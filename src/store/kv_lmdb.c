@@ -327,7 +327,9 @@ static qd_status kv_get(qd_kv *base, qd_str bucket, qd_str key, qd_buf *value, u
         rc = MDB_CORRUPTED;
     if (rc == 0) {
         qd_buf_add_str(value, found);
-        if (value->failed)
+        if (value->failed && !value->is_over_max)
+            st = qd_fail_nomem(err);
+        else if (value->failed)
             st = qd_fail(err, QD_ELIMIT,
                          "key '%.*s' of bucket '%.*s': its value of %zu bytes is larger than the reader takes",
                          QD_STR_FMT(key), QD_STR_FMT(bucket), found.n);

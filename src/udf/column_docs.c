@@ -58,8 +58,10 @@ static int resolve(void *arg, qd_str path)
     for (int i = 0; i < d->n_paths; i++)
         if (qd_str_is(path, d->paths[i]))
             return i;
-    if (d->n_paths == QD_COLUMN_DOCS_MAX_PATHS || !(d->paths[d->n_paths] = qd_str_dup(path)))
-        return -1;
+    if (d->n_paths == QD_COLUMN_DOCS_MAX_PATHS)
+        return QD_SLOT_TOO_MANY;
+    if (!(d->paths[d->n_paths] = qd_str_dup(path)))
+        return QD_SLOT_NO_MEMORY;
     d->type_of[d->n_paths] = QD_DATA_MISSING;
     (void)attach(d, d->n_paths);
     return d->n_paths++;

@@ -27,9 +27,9 @@ static int resolve(void *arg, qd_str path)
         if (qd_str_is(path, d->paths[i]))
             return i;
     if (d->n_paths == QD_JSON_DOCS_MAX_PATHS)
-        return -1;
+        return QD_SLOT_TOO_MANY;
     d->paths[d->n_paths] = qd_str_dup(path);
-    return d->paths[d->n_paths] ? d->n_paths++ : -1;
+    return d->paths[d->n_paths] ? d->n_paths++ : QD_SLOT_NO_MEMORY;
 }
 
 static bool no_block_f64(void *arg, int slot, double *out, uint8_t *valid, bool *all_valid)

@@ -194,7 +194,7 @@ static void store(qd_quarantine *q, const char *label)
                         r->why);
     pthread_mutex_unlock(&q->mutex);
     if (is_on) {
-        char *text = row ? json_dumps(row, JSON_COMPACT) : NULL;
+        char *text = row ? qd_json_text(row, false) : NULL;
         qd_status st = text ? qd_kv_put(q->kv, BUCKET, qd_str_of(label), qd_str_of(text), QD_KV_ANY, NULL, &err)
                             : qd_fail_nomem(&err);
         if (st != QD_OK)

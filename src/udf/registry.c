@@ -246,7 +246,7 @@ static qd_status read_registration(const qd_registry *r, const qd_registration *
         return st;
     c->name = c->manifest->name;
     c->version = c->manifest->version;
-    c->manifest_text = json_dumps(c->manifest->json, JSON_COMPACT | JSON_SORT_KEYS);
+    c->manifest_text = qd_json_text(c->manifest->json, true);
     if (!c->manifest_text)
         return qd_fail_nomem(err);
     if (!qd_hash_sha256_hex(reg->wasm, reg->wasm_size, c->hash) ||

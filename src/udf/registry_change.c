@@ -37,7 +37,7 @@ static void pack_tags(const json_t *tags, qd_buf *out)
 
 static char *dump(const json_t *v)
 {
-    return v ? json_dumps(v, JSON_COMPACT | JSON_SORT_KEYS) : calloc(1, 1);
+    return v ? qd_json_text(v, true) : calloc(1, 1);
 }
 
 /* The version's record, as stored. */

@@ -31,14 +31,14 @@ bool qd_history_read_active(qd_str bytes, qd_str *out)
     return !u.failed;
 }
 
-bool qd_history_unpack(qd_str bytes, qd_history *out)
+qd_status qd_history_unpack(qd_str bytes, qd_history *out)
 {
     qd_unpacker u = {bytes, false};
     *out = (qd_history){.lines = calloc(bytes.n / LEAST_LINE + 2, sizeof *out->lines)};
     if (!out->lines || bytes.n == 0)
-        return out->lines != NULL;
+        return out->lines ? QD_OK : QD_ENOMEM;
     if (!qd_str_is(qd_unpack_bytes(&u, 3), FIRST_BYTES))
-        return false;
+        return QD_EPARSE;
     out->active = qd_unpack_str(&u, 1);
     while (!u.failed && u.rest.n > 0) {
         qd_history_line *line = &out->lines[out->n];
@@ -48,10 +48,10 @@ bool qd_history_unpack(qd_str bytes, qd_history *out)
         line->version = qd_unpack_str(&u, 1);
         line->by = qd_unpack_str(&u, 1);
         if (u.failed || action < QD_HISTORY_REGISTER || action > QD_HISTORY_DELETE)
-            return false;
+            return QD_EPARSE;
         out->n++;
     }
-    return !u.failed;
+    return u.failed ? QD_EPARSE : QD_OK;
 }
 
 void qd_history_deinit(qd_history *h)

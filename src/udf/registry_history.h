@@ -36,9 +36,9 @@ typedef struct qd_history {
     size_t n;
 } qd_history;
 
-/* `bytes` empty: an empty history. False when this is no history, or out of memory; *out can be deinited in any case.
- */
-bool qd_history_unpack(qd_str bytes, qd_history *out);
+/* `bytes` empty: an empty history. *out can be deinited in any case. Errors: QD_EPARSE (this is no history),
+ * QD_ENOMEM. */
+qd_status qd_history_unpack(qd_str bytes, qd_history *out);
 /* The active version alone. */
 bool qd_history_read_active(qd_str bytes, qd_str *out);
 void qd_history_deinit(qd_history *h);

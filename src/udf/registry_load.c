@@ -88,9 +88,10 @@ static bool load_alias(void *arg, qd_str key, qd_str value, uint64_t revision)
             return true;
     }
     qd_history h;
-    if (!qd_history_unpack(value, &h))
+    qd_status st = qd_history_unpack(value, &h);
+    if (st == QD_EPARSE)
         h.n = 0;
-    l->status = fall_back(f, &h, &f->active, l->err);
+    l->status = st == QD_ENOMEM ? qd_fail_nomem(l->err) : fall_back(f, &h, &f->active, l->err);
     qd_history_deinit(&h);
     return l->status == QD_OK;
 }

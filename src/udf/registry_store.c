@@ -129,13 +129,13 @@ qd_status qd_registry_store_read_history(qd_registry *r, qd_str name, qd_stored_
             *err = why;
         return st;
     }
-    if (!qd_history_unpack(qd_buf_str(&out->bytes), &out->h)) {
+    st = qd_history_unpack(qd_buf_str(&out->bytes), &out->h);
+    if (st == QD_EPARSE) {
         qd_registry_tell(r, "the history of function '%.*s' cannot be read; it begins anew", QD_STR_FMT(name));
         qd_history_deinit(&out->h);
-        if (!qd_history_unpack(QD_STR(""), &out->h))
-            return qd_fail_nomem(err);
+        st = qd_history_unpack(QD_STR(""), &out->h);
     }
-    return QD_OK;
+    return st == QD_OK ? QD_OK : qd_fail_nomem(err);
 }
 
 qd_status qd_registry_store_settled_history(qd_registry *r, qd_str name, const qd_udf_function *f,

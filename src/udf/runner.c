@@ -364,6 +364,8 @@ static qd_status resolve_slot(const qd_runner *r, const qd_ref *ref, int *slot, 
     if (ref->kind != QD_REF_FIELD)
         return QD_OK;
     *slot = r->docs->resolve(r->docs->arg, ref->path);
+    if (*slot == QD_SLOT_NO_MEMORY)
+        return qd_fail_nomem(err);
     return *slot >= 0 ? QD_OK
                       : qd_fail(err, QD_ELIMIT, "function '%s': field '%.*s': too many fields are read at once",
                                 r->b->udf->label, QD_STR_FMT(ref->path));

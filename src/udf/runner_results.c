@@ -115,8 +115,11 @@ static qd_status read_string(qd_runner *r, uint32_t position, qd_value *out, qd_
     *out = (qd_value){.type = QD_STRING, .as.s = qd_arena_str(r->strings, s)};
     if (out->as.s.p)
         return QD_OK;
-    qd_fail(&why, QD_ELIMIT, "the strings that it returned for one block of documents take more than %zu MiB",
-            MAX_STRING_BYTES >> 20);
+    if (!(r->strings && qd_arena_is_full(r->strings)))
+        qd_fail_nomem(&why);
+    else
+        qd_fail(&why, QD_ELIMIT, "the strings that it returned for one block of documents take more than %zu MiB",
+                MAX_STRING_BYTES >> 20);
     *out = (qd_value){.type = QD_NULL};
     return qd_runner_fail_row(r, qd_runner_row_of(r, position), &why, err);
 }

@@ -184,7 +184,7 @@ static qd_status hash_manifest(const json_t *manifest, char out[QD_SHA256_HEX_SI
     json_t *signed_part = json_copy((json_t *)manifest);
     if (signed_part && json_object_get(signed_part, "signature"))
         json_object_del(signed_part, "signature");
-    char *text = signed_part ? json_dumps(signed_part, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    char *text = signed_part ? qd_json_text(signed_part, true) : NULL;
     json_decref(signed_part);
     if (!text)
         return qd_fail_nomem(err);

@@ -8,10 +8,14 @@
 
 #include "base/value.h"
 
+#define QD_SLOT_TOO_MANY  (-1)
+#define QD_SLOT_NO_MEMORY (-2)
+
 typedef struct qd_doc_source {
     void *arg;
     /* A slot to read a path by ("price", "vendor.name", "tags[2]"); the same path gives the same slot; slots are small
-     * and count from 0. An unknown path has a slot too and reads as missing. -1: out of memory or too many. */
+     * and count from 0. An unknown path has a slot too and reads as missing. Else QD_SLOT_TOO_MANY (no path, too), or
+     * QD_SLOT_NO_MEMORY. */
     int (*resolve)(void *arg, qd_str path);
     /* The whole block's first values at once, converted to double / int64; valid[i] 0 where missing (out[i] is then 0).
      * False: not numeric or not a column, use `value`. A bool column reads as 0/1 through _i64. */

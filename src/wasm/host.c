@@ -215,3 +215,10 @@ wasm_trap_t *qd_host_stop(qd_instance *i, const char *fmt, ...)
     i->stop = QD_STOP_HOST;
     return wasmtime_trap_new(i->stop_text, strlen(i->stop_text));
 }
+
+wasm_trap_t *qd_host_stop_nomem(qd_instance *i)
+{
+    static const char text[] = "out of memory";
+    i->stop = QD_STOP_NO_MEMORY;
+    return wasmtime_trap_new(text, sizeof text - 1);
+}

@@ -70,5 +70,7 @@ uint32_t qd_host_count_values(const qd_instance *i, int slot);
 void qd_host_log(qd_instance *i, int level, qd_str message);
 /* Ends the run with a sentence of ours. */
 wasm_trap_t *qd_host_stop(qd_instance *i, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same where the host is out of memory: QD_ENOMEM. */
+wasm_trap_t *qd_host_stop_nomem(qd_instance *i);
 
 #endif

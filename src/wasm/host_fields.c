@@ -11,8 +11,8 @@
 
 /* ---- from a name in guest memory to a slot ---------------------------------------------------------------------- */
 
-/* >= 0: a slot; NAME_BAD: not in memory, or too long; NAME_TOO_MANY. */
-enum { NAME_TOO_MANY = -1, NAME_BAD = -2 };
+/* >= 0: a slot; NAME_BAD: not in memory, or too long; else as a doc_source's resolve. */
+enum { NAME_BAD = -3 };
 
 /* Two loads that overlap: names are short, and this is most of what a read costs. */
 static inline bool is_same(const char *a, const char *b, uint32_t n)
@@ -57,7 +57,7 @@ static int resolve(qd_instance *i, uint32_t at, uint32_t n)
         cached->slot = slot;
         memcpy(cached->bytes, name, n);
     }
-    return slot >= 0 ? slot : NAME_TOO_MANY;
+    return slot;
 }
 
 /* ---- from a slot to a value ------------------------------------------------------------------------------------- */
@@ -113,9 +113,12 @@ static bool read_value(qd_instance *i, int slot, qd_value *out)
     return true;
 }
 
-static wasm_trap_t *fail_too_many(qd_instance *i)
+/* NULL: there is a slot, or no name. */
+static wasm_trap_t *stop_without_slot(qd_instance *i, int slot)
 {
-    return qd_host_stop(i, "the function asks for too many different fields");
+    if (slot == QD_SLOT_NO_MEMORY)
+        return qd_host_stop_nomem(i);
+    return slot == QD_SLOT_TOO_MANY ? qd_host_stop(i, "the function asks for too many different fields") : NULL;
 }
 
 /* What all the readers begin with: the value of the field named (v[1], v[2]) of document v[0]. QD_HOST_OK, or the
@@ -126,10 +129,8 @@ static int32_t read_field(qd_instance *i, const wasmtime_val_raw_t *v, qd_value 
     if (!i->call->docs || !qd_instance_is_current(i, (uint64_t)v[0].i64))
         return QD_HOST_BAD_BUFFER;
     int slot = resolve(i, (uint32_t)v[1].i32, (uint32_t)v[2].i32);
-    if (slot == NAME_BAD)
-        return QD_HOST_BAD_BUFFER;
-    if (slot == NAME_TOO_MANY) {
-        *trap = fail_too_many(i);
+    if (slot < 0) {
+        *trap = stop_without_slot(i, slot);
         return QD_HOST_BAD_BUFFER;
     }
     return read_value(i, slot, out) ? QD_HOST_OK : QD_HOST_MISSING;
@@ -177,7 +178,7 @@ static wasm_trap_t *get_field_count(qd_instance *i, wasmtime_val_raw_t *v)
     bool is_current = i->call->docs && qd_instance_is_current(i, (uint64_t)v[0].i64);
     int slot = is_current ? resolve(i, (uint32_t)v[1].i32, (uint32_t)v[2].i32) : NAME_BAD;
     v[0].i32 = slot >= 0 ? (int32_t)qd_host_count_values(i, slot) : 0;
-    return slot == NAME_TOO_MANY ? fail_too_many(i) : NULL;
+    return stop_without_slot(i, slot);
 }
 
 static wasm_trap_t *get_field_i64_slowly(qd_instance *i, wasmtime_val_raw_t *v)

@@ -138,6 +138,8 @@ static wasm_trap_t *field_handle(qd_instance *i, wasmtime_val_raw_t *v)
     uint32_t n = (uint32_t)v[1].i32;
     const char *name = n <= MAX_NAME_BYTES ? (const char *)qd_instance_memory(i, (uint32_t)v[0].i32, n) : NULL;
     int slot = name && docs ? docs->resolve(docs->arg, (qd_str){name, n}) : -1;
+    if (slot == QD_SLOT_NO_MEMORY)
+        return qd_host_stop_nomem(i);
     v[0].i32 = slot >= 0 ? handle_of(i, slot) : -1;
     return qd_instance_is_over(i) ? wasmtime_trap_new("stopped", 7) : NULL;
 }

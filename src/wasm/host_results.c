@@ -20,7 +20,7 @@ static qd_row_results *results_of_run(qd_instance *i, const char *what, wasm_tra
     if (!host->results)
         host->results = malloc(sizeof *host->results);
     if (!host->results) {
-        *trap = qd_host_stop(i, "%s: out of memory", what);
+        *trap = qd_host_stop_nomem(i);
         return NULL;
     }
     if (host->results_run != i->runs) {
@@ -60,6 +60,8 @@ static wasm_trap_t *set_result_string(qd_instance *i, wasmtime_val_raw_t *v)
     if (!host->strings)
         host->strings = qd_arena_new(QD_RESULT_RUN_BYTES);
     qd_str copy = host->strings ? qd_arena_str(host->strings, (qd_str){p, n}) : (qd_str){0};
+    if (!copy.p && !(host->strings && qd_arena_is_full(host->strings)))
+        return qd_host_stop_nomem(i);
     if (!copy.p)
         return qd_host_stop(i, "set_result_string: the results of one block take more than %zu MiB",
                             QD_RESULT_RUN_BYTES >> 20);

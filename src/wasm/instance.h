@@ -20,6 +20,7 @@ typedef enum qd_stop {
     QD_STOP_QUERY_DEADLINE,
     QD_STOP_CALL_LIMIT,
     QD_STOP_CANCELED,
+    QD_STOP_NO_MEMORY, /* of the host: not the function's fault */
     QD_STOP_HOST
 } qd_stop;
 

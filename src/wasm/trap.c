@@ -47,6 +47,8 @@ static qd_status describe_stop(const qd_instance *i, const char *frames, qd_erro
                        i->program->limits.call_ms, frames);
     case QD_STOP_CANCELED:
         return qd_fail(err, QD_ECANCELED, "the query was canceled while the function ran");
+    case QD_STOP_NO_MEMORY:
+        return qd_fail_nomem(err);
     default:
         return qd_fail(err, QD_EUDF_FAILED, "%s%s", i->stop_text, frames);
     }
@@ -145,7 +147,7 @@ qd_status qd_trap_describe(qd_instance *i, wasm_trap_t *trap, wasmtime_error_t *
         rc = qd_fail(err, QD_EUDF_FAILED, "trap: unknown reason%s", where);
     else
         rc = qd_fail(err, QD_EUDF_FAILED, "%s%s", qd_wasm_error_text(QD_TAKE(error), text, sizeof text), where);
-    if (logged && rc != QD_ECANCELED)
+    if (logged && rc != QD_ECANCELED && rc != QD_ENOMEM)
         add_logged(logged, err);
     if (err)
         memcpy(err->stack, stack, strlen(stack) + 1);
