@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void engine_delete(qd_wasm_engine *e)
+void qd_wasm_engine_delete(qd_wasm_engine *e)
 {
     qd_optimizer_free(e->optimizer);
     for (size_t k = 0; k < QD_N_BACKENDS; k++)
@@ -42,7 +42,7 @@ static void use_cache(qd_wasm_engine *e)
 
 static qd_status start_optimizer(qd_wasm_engine *e, qd_error *err)
 {
-    e->optimizer = qd_optimizer_new(e, e->options.compile_threads);
+    e->optimizer = qd_optimizer_new(e);
     return e->optimizer ? QD_OK : qd_fail_nomem(err);
 }
 
@@ -72,7 +72,7 @@ qd_status qd_wasm_engine_new(const qd_wasm_engine_options *options, qd_wasm_engi
     if (!rc)
         use_cache(e);
     if (rc) {
-        engine_delete(e);
+        qd_wasm_engine_delete(e);
         return rc;
     }
     *out = e;
@@ -89,7 +89,8 @@ void qd_wasm_engine_free(qd_wasm_engine *e)
     if (!e || atomic_fetch_sub(&e->refs, 1) != 1)
         return;
     qd_epoch_clock_stop(&e->clock);
-    engine_delete(e);
+    if (qd_optimizer_stop(e->optimizer))
+        qd_wasm_engine_delete(e);
 }
 
 void qd_wasm_engine_drain(qd_wasm_engine *e)

@@ -33,24 +33,27 @@ typedef struct qd_wasm_engine_options {
     uint32_t max_live_instances;         /* over all programs; past it a call fails with QD_EBUSY; 1024 */
     uint32_t idle_instances_per_program; /* of functions without any state, kept for reuse; 16 */
     uint32_t compile_threads;   /* that optimize in the background; 1. 0: everything is optimized before it is used */
+    uint32_t compile_queue;     /* modules that wait for them; past it one is optimized before it is used; 1024 */
+    uint32_t stop_ms;           /* that freeing the engine waits for what is being compiled; 2000 */
     bool has_baseline_only;     /* nothing is optimized: for tests of the baseline compiler */
     uint32_t direct_code_bytes; /* a module with no more code is optimized before it is used; 2 KiB */
     uint64_t max_code_bytes;    /* native code of all modules, past which none is added (QD_EUDF_FULL); 512 MiB */
     const char *cache_dir;      /* where optimized code is kept, made when absent; borrowed. NULL: nowhere */
     uint64_t cache_bytes;       /* of all that is kept there; 1 GiB */
-    void (*log)(void *arg, const char *line); /* why the cache is not used; may be NULL */
+    void (*log)(void *arg, const char *line); /* why the cache is not used, or a module not optimized; may be NULL */
     void *log_arg;
 } qd_wasm_engine_options;
 #define QD_WASM_MAX_LIVE_INSTANCES 8192
 #define QD_WASM_MAX_TABLE_ELEMENTS 20000
 #define QD_WASM_ENGINE_OPTIONS_INIT                                                                                    \
     {                                                                                                                  \
-        512 * 1024, 1024, 16, 1, false, 2048, (uint64_t)512 << 20, NULL, (uint64_t)1 << 30, NULL, NULL                 \
+        512 * 1024, 1024, 16, 1, 1024, 2000, false, 2048, (uint64_t)512 << 20, NULL, (uint64_t)1 << 30, NULL, NULL     \
     }
 
 qd_status qd_wasm_engine_new(const qd_wasm_engine_options *options, qd_wasm_engine **out, qd_error *err);
-/* Drops the caller's reference; the last holder frees it and joins the epoch thread (1 ms ticks, asleep while no call
- * runs). */
+/* Drops the caller's reference; the last holder frees it and joins its threads. A compilation cannot be interrupted:
+ * one that takes longer than stop_ms goes on by itself, uses nothing of the caller's, and frees what is left at its
+ * end; a process may exit meanwhile. */
 void qd_wasm_engine_free(qd_wasm_engine *e);
 
 /* Waits until no module is queued for optimization or being optimized: for tests and tools. */

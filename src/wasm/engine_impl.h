@@ -35,6 +35,8 @@ struct qd_wasm_engine {
 };
 
 void qd_wasm_engine_ref(qd_wasm_engine *e);
+/* Frees all of it, once the optimizer has stopped. */
+void qd_wasm_engine_delete(qd_wasm_engine *e);
 
 /* An idle instance of the program with these varying arguments, or room for a new store (*out is NULL then).
  * When all stores are taken, the longest idle one of any program makes room. Errors: QD_EBUSY. */

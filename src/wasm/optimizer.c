@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wasm/optimizer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -10,7 +12,6 @@
 #include "wasm/make.h"
 #include "wasm/module_impl.h"
 
-#define MAX_QUEUED  1024
 #define MAX_THREADS 64
 #define NICENESS    10
 
@@ -30,8 +31,8 @@ struct qd_optimizer {
     pthread_cond_t work, idle;
     qd_optimize_job *first, **last;
     uint32_t n_queued, n_busy;
-    unsigned n_threads, n_started;
-    bool is_stopping;
+    unsigned n_threads, n_started, n_alive;
+    bool is_stopping, is_abandoned; /* abandoned: the last thread deletes the engine */
     pthread_t threads[MAX_THREADS];
 };
 
@@ -42,8 +43,10 @@ static void job_free(qd_optimize_job *j)
     free(j);
 }
 
-qd_optimizer *qd_optimizer_new(qd_wasm_engine *engine, unsigned threads)
+qd_optimizer *qd_optimizer_new(qd_wasm_engine *engine)
 {
+    pthread_condattr_t monotonic;
+    unsigned threads = engine->options.compile_threads;
     qd_optimizer *o = calloc(1, sizeof *o);
     if (!o)
         return NULL;
@@ -52,20 +55,39 @@ qd_optimizer *qd_optimizer_new(qd_wasm_engine *engine, unsigned threads)
     o->last = &o->first;
     pthread_mutex_init(&o->mutex, NULL);
     pthread_cond_init(&o->work, NULL);
-    pthread_cond_init(&o->idle, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&o->idle, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     return o;
+}
+
+bool qd_optimizer_stop(qd_optimizer *o)
+{
+    int64_t until = qd_clock_mono_ns() + o->engine->options.stop_ms * INT64_C(1000000);
+    const struct timespec at = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
+    pthread_t threads[MAX_THREADS]; /* once the mutex is let go, an abandoned optimizer may be gone */
+    pthread_mutex_lock(&o->mutex);
+    o->is_stopping = true;
+    pthread_cond_broadcast(&o->work);
+    while (o->n_alive > 0 && pthread_cond_timedwait(&o->idle, &o->mutex, &at) == 0) {
+    }
+    unsigned n = o->n_started;
+    bool is_done = o->n_alive == 0;
+    o->is_abandoned = !is_done;
+    memcpy(threads, o->threads, n * sizeof *threads);
+    for (unsigned i = 0; i < n && !is_done; i++)
+        pthread_detach(threads[i]);
+    pthread_mutex_unlock(&o->mutex);
+    for (unsigned i = 0; i < n && is_done; i++)
+        pthread_join(threads[i], NULL);
+    return is_done;
 }
 
 void qd_optimizer_free(qd_optimizer *o)
 {
     if (!o)
         return;
-    pthread_mutex_lock(&o->mutex);
-    o->is_stopping = true;
-    pthread_cond_broadcast(&o->work);
-    pthread_mutex_unlock(&o->mutex);
-    for (unsigned i = 0; i < o->n_started; i++)
-        pthread_join(o->threads[i], NULL);
     for (qd_optimize_job *j = o->first, *next; j; j = next) {
         next = j->next;
         job_free(j);
@@ -78,15 +100,30 @@ void qd_optimizer_free(qd_optimizer *o)
 
 /* ---- a job ------------------------------------------------------------------------------------------------------- */
 
-/* Better code has come, or (without `made`) will not: then the module serves on with what it has. `made` is taken. */
-static void finish_locked(qd_optimize_job *j, qd_wasm_made *made, int64_t ns)
+/* Called with the mutex, so that what the log needs is still there: the module does not go meanwhile, nor its engine.
+ */
+static void tell_locked(const qd_optimizer *o, const qd_optimize_job *j, const qd_error *why)
+{
+    char line[512];
+    const qd_wasm_engine_options *options = &o->engine->options;
+    snprintf(line, sizeof line, "warning: the module with the hash %s was not optimized and goes on as it is: %.300s",
+             j->hash, why->message);
+    if (options->log)
+        options->log(options->log_arg, line);
+}
+
+/* Better code has come, or (without `made`, for the reason `why`) will not: then the module serves on with what it has.
+ * `made` is taken. */
+static void finish_locked(const qd_optimizer *o, qd_optimize_job *j, qd_wasm_made *made, int64_t ns, qd_error *why)
 {
     qd_wasm_module *m = j->module;
     qd_wasm_native *native = NULL;
     m->job = NULL;
     atomic_store_explicit(&m->is_optimizing, false, memory_order_relaxed);
-    if (!made->wasm || qd_wasm_native_new(m, j->backend, made, &native, NULL) != QD_OK)
+    if (!made->wasm || qd_wasm_native_new(m, j->backend, made, &native, why) != QD_OK) {
+        tell_locked(o, j, why);
         return;
+    }
     qd_wasm_module_count_compiled(m, native->tier, ns);
     qd_wasm_module_swap(m, native);
 }
@@ -96,14 +133,16 @@ static void work_on(qd_optimizer *o, qd_optimize_job *j)
     const qd_make_from from = {j->bytes, j->hash, j->join};
     qd_wasm_made made = {0};
     qe_code *code = NULL;
+    qd_error why = QD_ERROR_INIT;
     int64_t start = qd_clock_mono_ns();
-    (void)qd_make_compile(j->backend, &from, &made, &code, NULL);
+    (void)qd_make_compile(j->backend, &from, &made, &code, &why);
     int64_t ns = qd_clock_mono_ns() - start;
     pthread_mutex_lock(&o->mutex);
     if (j->module)
-        finish_locked(j, &made, ns);
+        finish_locked(o, j, &made, ns, &why);
+    bool is_abandoned = o->is_abandoned; /* the process may be on its way out, or the directory another engine's */
     pthread_mutex_unlock(&o->mutex);
-    if (code)
+    if (code && !is_abandoned)
         qd_make_remember(j->backend, &from, &made, code);
     qd_made_drop(&made);
     qe_code_free(code);
@@ -144,7 +183,12 @@ static void *work(void *arg)
         pthread_mutex_lock(&o->mutex);
         o->n_busy--;
     }
+    o->n_alive--;
+    bool is_last = o->is_abandoned && o->n_alive == 0;
+    pthread_cond_broadcast(&o->idle);
     pthread_mutex_unlock(&o->mutex);
+    if (is_last)
+        qd_wasm_engine_delete(o->engine);
     return NULL;
 }
 
@@ -158,8 +202,17 @@ static bool start_threads_locked(qd_optimizer *o)
             break;
         pthread_setname_np(o->threads[o->n_started], "qd-optimize");
         o->n_started++;
+        o->n_alive++;
     }
     return o->n_started > 0;
+}
+
+bool qd_optimizer_has_room(qd_optimizer *o)
+{
+    pthread_mutex_lock(&o->mutex);
+    bool has_room = o->n_queued < o->engine->options.compile_queue;
+    pthread_mutex_unlock(&o->mutex);
+    return has_room;
 }
 
 bool qd_optimizer_submit(qd_optimizer *o, qd_wasm_module *m)
@@ -173,7 +226,7 @@ bool qd_optimizer_submit(qd_optimizer *o, qd_wasm_module *m)
                            .join = qd_join_ref(m->join)};
     memcpy(j->hash, m->hash, sizeof j->hash);
     pthread_mutex_lock(&o->mutex);
-    bool is_taken = o->n_queued < MAX_QUEUED && !o->is_stopping && start_threads_locked(o);
+    bool is_taken = o->n_queued < o->engine->options.compile_queue && !o->is_stopping && start_threads_locked(o);
     if (is_taken) {
         m->job = j;
         atomic_store_explicit(&m->is_optimizing, true, memory_order_relaxed);
@@ -189,7 +242,7 @@ bool qd_optimizer_submit(qd_optimizer *o, qd_wasm_module *m)
 }
 
 /* A job in the queue goes as well: a link from it to its predecessor would cost more than a walk over at most
- * MAX_QUEUED, which only dropping a module that was registered a moment ago takes. */
+ * compile_queue, which only dropping a module that was registered a moment ago takes. */
 static void remove_locked(qd_optimizer *o, qd_optimize_job *j)
 {
     for (qd_optimize_job **at = &o->first; *at; at = &(*at)->next) {

@@ -15,11 +15,16 @@
 
 typedef struct qd_optimizer qd_optimizer;
 
-/* `engine` is borrowed until free. NULL when out of memory. */
-qd_optimizer *qd_optimizer_new(qd_wasm_engine *engine, unsigned threads);
-/* Waits for what is being compiled: code generators cannot be interrupted. No module is there any more. */
+/* `engine`, with its options, is borrowed until free. NULL when out of memory. */
+qd_optimizer *qd_optimizer_new(qd_wasm_engine *engine);
+/* Ends its threads; no module is there any more. Code generators cannot be interrupted: false when one is still at work
+ * after options.stop_ms. Then its thread deletes the engine when it is done, and nobody else may touch either. */
+bool qd_optimizer_stop(qd_optimizer *o);
+/* Stopped, or without a thread so far. */
 void qd_optimizer_free(qd_optimizer *o);
 
+/* Would a module be taken now? Until another is. */
+bool qd_optimizer_has_room(qd_optimizer *o);
 /* False when it cannot: no thread, or too many wait. Threads: any. */
 bool qd_optimizer_submit(qd_optimizer *o, qd_wasm_module *m);
 /* The module goes. */

@@ -117,6 +117,8 @@ static bool load_baseline(qd_wasm_module *m)
     if (m->links.n > 0 ||
         (!o->has_baseline_only && (o->compile_threads == 0 || m->state.code_bytes <= o->direct_code_bytes)))
         return false;
+    if (!o->has_baseline_only && !qd_optimizer_has_room(m->engine->optimizer))
+        return false;
     return compile_in_place(m, QD_BACKEND_BASELINE, NULL) == QD_OK &&
            (o->has_baseline_only || qd_optimizer_submit(m->engine->optimizer, m));
 }

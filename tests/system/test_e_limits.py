@@ -9,7 +9,7 @@ import time
 import pytest
 
 from daemon import SLOW_FACTOR
-from support import Api, run_threads
+from support import Api, run_threads, scaled
 
 # Each call of this function takes until its own limit of time ends it.
 ENDLESS_WAT = '(module (func (export "filter") (param f64) (result i32) (loop (br 0)) (i32.const 1)))'
@@ -153,6 +153,20 @@ def test_stop__ends_endless_functions_too(make_daemon):
     wait_for(lambda: api.get("/").status == 200)
     daemon.stop()
     held.close()
+
+
+def test_stop__while_a_large_function_is_optimized__is_in_order(make_daemon):
+    """One function of many branches keeps the optimizing compiler busy for seconds, and it cannot be interrupted."""
+    daemon = make_daemon()
+    step = "(if (i32.lt_s (local.get $i) (i32.const %d)) (then (local.set $v%d (f64.add (local.get $v%d)" \
+           " (f64.load offset=%d (i32.const 0)))) (local.set $i (i32.add (local.get $i) (i32.const 1)))))"
+    wat = '(module (memory 1) (func (export "filter") (param i64) (result i32) (local $i i32) %s %s (i32.const 1)))' % (
+        " ".join("(local $v%d f64)" % i for i in range(500)),
+        " ".join(step % (i, i % 500, i * 7 % 500, i % 1000) for i in range(scaled(20000))))
+    manifest = {"name": "large", "version": "1.0.0", "kind": "filter", "abi": "row"}
+    assert daemon.api.register_wat(manifest, wat).status == 201
+    daemon.stop()
+    assert daemon.start().get("/api/v1/udfs/large").status == 200
 
 
 def test_many_clients_at_once(make_daemon):
