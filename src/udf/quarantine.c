@@ -76,14 +76,21 @@ static bool drop_record(qd_quarantine *q, qd_str label)
 
 /* ---- opening ---- */
 
+typedef struct loader {
+    qd_quarantine *q;
+    bool is_out_of_memory;
+} loader;
+
 static bool load_row(void *arg, qd_str label, qd_str value, uint64_t revision)
 {
-    qd_quarantine *q = arg;
+    loader *l = arg;
+    qd_quarantine *q = l->q;
     json_t *row = NULL;
     json_int_t since = 0, failures = 0;
     const char *why = "";
     (void)revision;
     record *r = put_record(q, label, 0);
+    l->is_out_of_memory = !r;
     if (!r)
         return false;
     if (qd_json_parse(value, &row, NULL) == QD_OK)
@@ -111,7 +118,10 @@ qd_status qd_quarantine_open(qd_kv *kv, const qd_quarantine_options *options, qd
         q->options.failures = QD_QUARANTINE_MAX_FAILURES;
     pthread_mutex_init(&q->store_mutex, NULL);
     pthread_mutex_init(&q->mutex, NULL);
-    qd_status st = qd_kv_visit(kv, BUCKET, QD_STR(""), load_row, q, err);
+    loader l = {.q = q};
+    qd_status st = qd_kv_visit(kv, BUCKET, QD_STR(""), load_row, &l, err);
+    if (st == QD_OK && l.is_out_of_memory)
+        st = qd_fail_nomem(err);
     if (st == QD_OK)
         *out = QD_TAKE(q);
     qd_quarantine_close(q);

@@ -5,8 +5,10 @@
 
 #include "../failing_alloc.h"
 #include "quidditch/runtime.h"
+#include "store/scratch_dir.h"
 #include "udf/aggregate.h"
 #include "udf/json_docs.h"
+#include "wasm/precompile.h"
 #include "wat_udf.h"
 
 static qd_wasm_engine *engine;
@@ -247,6 +249,51 @@ static qd_status from_text(qd_error *err)
     return st;
 }
 
+/* ---- with native code that is kept ---- */
+
+static scratch_dir dir;
+
+static void begin_keeping(void)
+{
+    scratch_dir_init(&dir);
+    wasm = wat_bytes(BATCH.wat, &wasm_size);
+}
+
+/* Code that cannot be kept, or is not found again, is made again. */
+static qd_status keep_code(qd_error *err)
+{
+    qd_wasm_engine_options options = QD_WASM_ENGINE_OPTIONS_INIT;
+    const qd_wasm_module_options module_options = {0};
+    qd_status st = QD_OK;
+    options.cache_dir = dir.path;
+    for (int round = 0; round < 2 && st == QD_OK; round++) {
+        qd_wasm_engine *e = NULL;
+        qd_wasm_module *m = NULL;
+        st = qd_wasm_engine_new(&options, &e, err);
+        if (st == QD_OK)
+            st = qd_wasm_module_new(e, wasm, wasm_size, &module_options, &m, err);
+        qd_wasm_module_unref(m);
+        qd_wasm_engine_free(e);
+    }
+    return st;
+}
+
+static void end_keeping(qd_status st)
+{
+    (void)st;
+    free(wasm);
+    scratch_dir_deinit(&dir);
+}
+
+static qd_status precompile(qd_error *err)
+{
+    qd_buf out;
+    qd_buf_init(&out, 64 << 20);
+    qd_status st = qd_wasm_precompile(wasm, wasm_size, NULL, &out, err);
+    qd_buf_deinit(&out);
+    return st;
+}
+
 /* ---- in a program ---- */
 
 static qd_status call_in_program(qd_runtime *rt, qd_error *err)
@@ -300,6 +347,8 @@ static const memory_case CASES[] = {
     {"batch", begin_batch, use, end},
     {"aggregate", begin_mean, aggregate, end},
     {"test call", begin_try, try_out, end},
+    {"kept code", begin_keeping, keep_code, end_keeping},
+    {"code made ahead of time", begin_keeping, precompile, end_keeping},
     {"in a program", NULL, embed, NULL},
 };
 

@@ -268,6 +268,32 @@ static void end_closed_audit(qd_status st)
     end_audit(st);
 }
 
+/* ---- quarantine ---- */
+
+static const qd_quarantine_options QUARANTINE = {.failures = 1, .window_ms = 60000};
+
+static void begin_quarantine(void)
+{
+    qd_error err = QD_ERROR_INIT, why = QD_ERROR_INIT;
+    qd_quarantine *q = NULL;
+    begin_store();
+    qd_fail(&why, QD_EUDF_FAILED, "trap");
+    assert_status_ok(qd_quarantine_open(kv, &QUARANTINE, &q, &err), &err);
+    qd_quarantine_failed(q, "f@1.0.0", &why);
+    qd_quarantine_close(q);
+}
+
+/* None is forgotten. */
+static qd_status open_quarantine(qd_error *err)
+{
+    qd_quarantine *q = NULL;
+    qd_status st = qd_quarantine_open(kv, &QUARANTINE, &q, err);
+    if (st == QD_OK)
+        assert_true(qd_quarantine_is_on(q, "f@1.0.0"));
+    qd_quarantine_close(q);
+    return st;
+}
+
 static const memory_case CASES[] = {
     {"store: use, LMDB", begin_store, use_store, end_store},
     {"store: use, memory", begin_memory, use_store, end_memory},
@@ -278,6 +304,7 @@ static const memory_case CASES[] = {
     {"statistics: read", begin_stats, read_stats, end_stats},
     {"statistics: write", begin_stats, write_stats, end_stats},
     {"statistics: recent", begin_stats, list_recent, end_stats},
+    {"quarantine: open", begin_quarantine, open_quarantine, end_store},
     {"audit: open", begin_closed_audit, open_and_close_audit, end_closed_audit},
     {"audit: append", begin_audit, append_one, end_appending},
     {"audit: list", begin_audit, list_entries, end_audit},
