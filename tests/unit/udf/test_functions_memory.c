@@ -289,7 +289,7 @@ static qd_status precompile(qd_error *err)
 {
     qd_buf out;
     qd_buf_init(&out, 64 << 20);
-    qd_status st = qd_wasm_precompile(wasm, wasm_size, NULL, &out, err);
+    qd_status st = qd_wasm_precompile(wasm, wasm_size, NULL, NULL, NULL, &out, err);
     qd_buf_deinit(&out);
     return st;
 }

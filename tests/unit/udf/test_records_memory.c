@@ -135,13 +135,13 @@ static qd_status open_keeper(qd_error *err)
 
 static qd_status use_store(qd_error *err)
 {
-    const qd_kv_item items[] = {{QD_STR("b"), QD_STR("k1"), QD_STR("one"), QD_KV_ANY},
-                                {QD_STR("b"), QD_STR("k2"), QD_STR("two"), QD_KV_KEEP}};
+    const qd_kv_item items[] = {{QD_STR("b"), QD_STR("k1"), QD_STR("one"), QD_KV_ANY, false},
+                                {QD_STR("b"), QD_STR("k2"), QD_STR("two"), QD_KV_KEEP, false}};
     qd_buf value;
     qd_buf_init(&value, 100);
     qd_status st = qd_kv_put(kv, QD_STR("b"), QD_STR("k"), QD_STR("value"), QD_KV_ANY, NULL, err);
     if (st == QD_OK)
-        st = qd_kv_put_many(kv, items, 2, err);
+        st = qd_kv_change_many(kv, items, 2, err);
     if (st == QD_OK)
         st = qd_kv_get(kv, QD_STR("b"), QD_STR("k"), &value, NULL, err);
     if (st == QD_OK)
@@ -257,7 +257,7 @@ static qd_status open_and_close_audit(qd_error *err)
     qd_audit *a = NULL;
     qd_audit_options o = options();
     o.max_bytes = 1 << 20;
-    qd_status st = qd_audit_open(dir.path, &o, &a, err);
+    qd_status st = qd_audit_open_with(open_in_dir, NULL, &o, &a, err);
     qd_audit_close(a);
     return st;
 }
