@@ -258,7 +258,24 @@ static qd_status read_registration(const qd_registry *r, const qd_registration *
     return st;
 }
 
-/* Resolves dependencies and compiles. The manifest goes to the function. */
+/* A function that fails before it is called would fail every query; better that its author hears of it. */
+static qd_status try_start(const qd_udf *u, const volatile bool *canceled, qd_error *err)
+{
+    qd_call call = {.deadline_ns = INT64_MAX, .canceled = canceled};
+    qd_error why = QD_ERROR_INIT;
+    qd_status st = qd_wasm_program_try_start(u->program, &call, &why);
+    if (st == QD_OK)
+        return QD_OK;
+    if (qd_quarantine_is_failure(st))
+        st = qd_fail_field(err, QD_EUDF_WASM, "wasm", "function '%s' fails when it is instantiated: %s", u->label,
+                           why.message);
+    else if (err)
+        *err = why;
+    qd_error_set_function(err, u->label, NULL);
+    return st;
+}
+
+/* Resolves dependencies, compiles, and tries whether it starts. The manifest goes to the function. */
 static qd_status build(qd_registry *r, qd_candidate *c, qd_error *err)
 {
     const qd_registration *reg = c->reg;
@@ -271,6 +288,7 @@ static qd_status build(qd_registry *r, qd_candidate *c, qd_error *err)
     const qd_udf_source source = {
         .wasm = reg->wasm,
         .wasm_size = reg->wasm_size,
+        .hash = c->hash,
         .native = reg->native,
         .native_size = reg->native_size,
         .must_use_native = true,
@@ -284,6 +302,7 @@ static qd_status build(qd_registry *r, qd_candidate *c, qd_error *err)
     if (st == QD_OK) {
         c->name = c->udf->manifest->name;
         c->version = c->udf->manifest->version;
+        st = try_start(c->udf, reg->canceled, err);
     }
     return st;
 }

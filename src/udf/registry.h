@@ -83,6 +83,7 @@ typedef struct qd_registration {
     size_t native_size;
     const json_t *native_signature;
     qd_actor who;
+    const volatile bool *canceled; /* read atomically until the first byte is stored; NULL: never */
 } qd_registration;
 
 #define QD_VERSION_SIZE 65
@@ -101,9 +102,11 @@ void qd_registry_close(qd_registry *r);
 
 /* ---- changing. Durable on return ---- */
 
-/* Validates, verifies, compiles, stores, then shows it and (unless is_inactive) makes it the active version. *out: a
- * reference owned by caller. Errors: QD_EUDF_PARAMS, QD_EUDF_WASM, QD_EUDF_COMPILE, QD_EUDF_PERMISSION, QD_EUDF_EXISTS,
- * QD_EUDF_FULL, QD_EUDF_SIGNATURE, QD_EUDF_NOTFOUND (a dependency), QD_ETOOLARGE, QD_EIO. */
+/* Validates, verifies, compiles, instantiates once, stores, then shows it and (unless is_inactive) makes it the active
+ * version. *out: a reference owned by caller. Errors: QD_EUDF_PARAMS, QD_EUDF_WASM (also: it fails when instantiated),
+ * QD_EUDF_COMPILE, QD_EUDF_PERMISSION, QD_EUDF_EXISTS, QD_EUDF_FULL, QD_EUDF_SIGNATURE, QD_EUDF_NOTFOUND (a
+ * dependency), QD_ETOOLARGE, QD_EBUSY (no room to instantiate it), QD_ECANCELED, QD_ELIMIT (the store is full), QD_EIO.
+ */
 qd_status qd_registry_register(qd_registry *r, const qd_registration *reg, qd_udf **out, qd_registered *result,
                                qd_error *err);
 /* Everything that registering checks, with a usable result that is not kept: for dry runs. */

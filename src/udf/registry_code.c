@@ -190,6 +190,7 @@ qd_status qd_registry_attach_stats(const qd_registry *r, qd_udf *u, qd_error *er
 /* What is read from the store to build one version. */
 typedef struct stored {
     qd_buf module, native, entry;
+    char hash[QD_SHA256_HEX_SIZE]; /* of the module, computed */
     qd_manifest *manifest;
     qd_pins pins;
     qd_udf *deps[QD_WASM_MAX_DEPENDENCIES];
@@ -208,9 +209,8 @@ static void stored_deinit(stored *s)
 
 static qd_status read_module(qd_registry *r, const qd_udf_version *v, stored *s, qd_error *err)
 {
-    char hash[QD_SHA256_HEX_SIZE];
     qd_status st = qd_registry_store_get_module(r, v->record.hash, &s->module, err);
-    if (st == QD_OK && (!qd_hash_sha256_hex(s->module.p, s->module.n, hash) || !qd_str_is(v->record.hash, hash)))
+    if (st == QD_OK && (!qd_hash_sha256_hex(s->module.p, s->module.n, s->hash) || !qd_str_is(v->record.hash, s->hash)))
         st = qd_fail(err, QD_EUDF_COMPILE, "the stored module is damaged: its hash is not %.*s",
                      QD_STR_FMT(v->record.hash));
     return st;
@@ -312,6 +312,7 @@ static qd_status build_stored(qd_registry *r, const qd_udf_version *v, qd_udf **
         const qd_udf_source source = {
             .wasm = (const uint8_t *)s.module.p,
             .wasm_size = s.module.n,
+            .hash = s.hash,
             .native = s.native.n > 0 ? (const uint8_t *)s.native.p : NULL,
             .native_size = s.native.n,
             .deps = s.deps,

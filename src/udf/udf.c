@@ -34,6 +34,7 @@ static qd_status compile(qd_wasm_engine *e, qd_udf *u, const qd_udf_source *sour
     qd_wasm_dependency deps[QD_WASM_MAX_DEPENDENCIES];
     const qd_wasm_module_options module_options = {
         .permissions = m->permissions,
+        .hash = u->hash,
         .entry = qd_manifest_entry,
         .entry_arg = m,
         .native = source->native,
@@ -70,7 +71,9 @@ qd_status qd_udf_build_from(qd_wasm_engine *e, const qd_registry_options *option
     }
     snprintf(u->label, sizeof u->label, "%.*s@%.*s", QD_STR_FMT(m->name), QD_STR_FMT(m->version));
     qd_status st = u->stats && u->programs ? check_limits(m, &options->limits, err) : qd_fail_nomem(err);
-    if (st == QD_OK && !qd_hash_sha256_hex(source->wasm, source->wasm_size, u->hash))
+    if (source->hash)
+        snprintf(u->hash, sizeof u->hash, "%s", source->hash);
+    else if (st == QD_OK && !qd_hash_sha256_hex(source->wasm, source->wasm_size, u->hash))
         st = qd_fail(err, QD_EINTERNAL, "the module's hash could not be computed");
     if (st == QD_OK)
         st = compile(e, u, source, err);

@@ -12,6 +12,7 @@
 typedef struct qd_udf_source {
     const uint8_t *wasm;
     size_t wasm_size;
+    const char *hash;      /* SHA-256 of wasm in hex; NULL: it is computed */
     const uint8_t *native; /* verified; NULL: none */
     size_t native_size;
     bool must_use_native; /* at registration: later, what has become unfit is compiled anew */

@@ -10,6 +10,7 @@ void qd_wasm_engine_delete(qd_wasm_engine *e)
     for (size_t k = 0; k < QD_N_BACKENDS; k++)
         qd_wasm_backend_deinit(&e->backends[k]);
     qd_native_cache_close(e->cache);
+    qd_shared_modules_deinit(&e->shared);
     pthread_mutex_destroy(&e->mutex);
     free(e);
 }
@@ -63,6 +64,7 @@ qd_status qd_wasm_engine_new(const qd_wasm_engine_options *options, qd_wasm_engi
     }
     atomic_init(&e->refs, 1);
     pthread_mutex_init(&e->mutex, NULL);
+    rc = qd_shared_modules_init(&e->shared, err);
     for (size_t k = 0; k < QD_N_BACKENDS && !rc; k++)
         rc = qd_wasm_backend_init(&e->backends[k], (qd_backend_kind)k, &e->options, err);
     if (!rc)

@@ -12,6 +12,7 @@
 #include "wasm/clock.h"
 #include "wasm/native.h"
 #include "wasm/optimizer.h"
+#include "wasm/shared.h"
 #include "wasm/engine.h"
 
 /* What qd_wasm_counters tells, as it happens. */
@@ -26,6 +27,7 @@ struct qd_wasm_engine {
     qd_epoch_clock clock;
     qd_native_cache *cache; /* NULL: none */
     qd_optimizer *optimizer;
+    qd_shared_modules shared;
     qd_wasm_counts counts;
     atomic_uint refs;
     pthread_mutex_t mutex;

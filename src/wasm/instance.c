@@ -345,7 +345,7 @@ void qd_instance_free(qd_instance *i)
     free(i);
 }
 
-static qd_status get_drivers(qd_instance *i, qd_error *err)
+static qd_status get_drivers(qd_instance *i, bool will_run, qd_error *err)
 {
     const qd_wasm_program *p = i->program;
     qd_join *join = i->native->join;
@@ -362,12 +362,14 @@ static qd_status get_drivers(qd_instance *i, qd_error *err)
                                    .imports_cols = p->module->imports_columns,
                                    .varying = i->varying,
                                    .signature = &p->signature};
-    qd_status rc = p->batch ? QD_OK : qd_driver_cache_get(cache, &driver, &i->driver, err);
+    qd_status rc = p->batch || !will_run ? QD_OK : qd_driver_cache_get(cache, &driver, &i->driver, err);
     bool needs_columns = p->module->imports_columns && !join;
     return rc || !needs_columns ? rc : qd_driver_cache_get(cache, &columns, &i->columns, err);
 }
 
-static qd_status make_instance(qd_wasm_program *p, uint64_t varying, qd_call *call, qd_instance **out, qd_error *err)
+/* Without `will_run` it is started and nothing more. */
+static qd_status make_instance(qd_wasm_program *p, uint64_t varying, qd_call *call, bool will_run, qd_instance **out,
+                               qd_error *err)
 {
     qd_instance *i = calloc(1, sizeof *i);
     if (!i)
@@ -377,12 +379,12 @@ static qd_status make_instance(qd_wasm_program *p, uint64_t varying, qd_call *ca
     i->varying = varying;
     i->call = call;
     i->native = qd_wasm_module_native(p->module);
-    qd_status rc = get_drivers(i, err);
+    qd_status rc = get_drivers(i, will_run, err);
     if (!rc)
         rc = make_store(i, err);
     if (!rc)
         rc = instantiate_guest(i, err);
-    if (!rc)
+    if (!rc && will_run)
         rc = prepare_run(i, err);
     if (!rc) {
         count_columns(i, i->columns ? i->columns->memory_bytes : i->driver ? i->driver->memory_bytes : 0);
@@ -401,7 +403,7 @@ qd_status qd_instance_acquire(qd_wasm_program *p, uint64_t varying, qd_call *cal
     if (rc)
         return rc;
     if (!i) {
-        rc = make_instance(p, varying, call, &i, err);
+        rc = make_instance(p, varying, call, true, &i, err);
         if (rc) {
             qd_wasm_engine_give_back(p->engine, p);
             return rc;
@@ -415,6 +417,19 @@ qd_status qd_instance_acquire(qd_wasm_program *p, uint64_t varying, qd_call *cal
     i->call = call;
     *out = i;
     return QD_OK;
+}
+
+qd_status qd_wasm_program_try_start(qd_wasm_program *p, qd_call *call, qd_error *err)
+{
+    qd_instance *i = NULL;
+    qd_status rc = qd_wasm_engine_take(p->engine, p, 0, &i, err);
+    if (rc)
+        return rc;
+    if (!i) /* an idle one has started */
+        rc = make_instance(p, 0, call, false, &i, err);
+    qd_instance_free(i);
+    qd_wasm_engine_give_back(p->engine, p);
+    return rc;
 }
 
 /* Only a function that cannot keep anything from one call to the next is used again as it is; it imports nothing, so

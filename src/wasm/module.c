@@ -186,11 +186,28 @@ static qd_status keep_exports(qd_wasm_module *m, const qe_wasm_info *info, qd_er
 static qd_status keep_bytes(qd_wasm_module *m, const uint8_t *bytes, size_t n, qd_error *err)
 {
     m->bytes = qd_blob_new(bytes, n);
-    if (!m->bytes)
-        return qd_fail_nomem(err);
-    return qd_hash_sha256_hex(bytes, n, m->hash)
-               ? QD_OK
-               : qd_fail(err, QD_EINTERNAL, "the module's hash could not be computed");
+    return m->bytes ? QD_OK : qd_fail_nomem(err);
+}
+
+static qd_status hash_bytes(const uint8_t *bytes, size_t n, const char *known, char out[QD_SHA256_HEX_SIZE],
+                            qd_error *err)
+{
+    if (known) {
+        memcpy(out, known, QD_SHA256_HEX_SIZE);
+        return QD_OK;
+    }
+    return qd_hash_sha256_hex(bytes, n, out) ? QD_OK
+                                             : qd_fail(err, QD_EINTERNAL, "the module's hash could not be computed");
+}
+
+/* How it will be called, and what it is joined with for that. */
+static qd_status take_entry(qd_wasm_module *m, const qd_wasm_module_options *options, qd_error *err)
+{
+    qd_wasm_entry entry = {0};
+    if (!options->entry)
+        return QD_OK;
+    qd_status rc = options->entry(options->entry_arg, m, &entry, err);
+    return rc ? rc : qd_join_new(m, &entry, &m->join, err);
 }
 
 qd_status qd_wasm_module_read(const uint8_t *bytes, size_t n, const qd_wasm_module_options *options,
@@ -198,7 +215,6 @@ qd_status qd_wasm_module_read(const uint8_t *bytes, size_t n, const qd_wasm_modu
 {
     qe_wasm_info *info = NULL;
     qd_wasm_module *m = NULL;
-    qd_wasm_entry entry = {0};
     qd_status rc = inspect(bytes, n, &info, err);
     if (rc)
         return rc;
@@ -225,10 +241,10 @@ qd_status qd_wasm_module_read(const uint8_t *bytes, size_t n, const qd_wasm_modu
         rc = keep_exports(m, info, err);
     if (!rc)
         rc = keep_bytes(m, bytes, n, err);
-    if (!rc && options->entry)
-        rc = options->entry(options->entry_arg, m, &entry, err);
-    if (!rc && options->entry)
-        rc = qd_join_new(m, &entry, &m->join, err);
+    if (!rc)
+        rc = hash_bytes(bytes, n, options->hash, m->hash, err);
+    if (!rc)
+        rc = take_entry(m, options, err);
     m->best = qd_wasm_tiers_best(m);
     m->max_rows = qd_wasm_tiers_max_rows(m);
     if (!rc)
@@ -239,7 +255,97 @@ done:
     return rc;
 }
 
-qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, const qd_wasm_module_options *options,
+static bool has_best_code(qd_wasm_module *m)
+{
+    qd_wasm_native *native = qd_wasm_module_native(m);
+    bool is_best = native->backend->kind == m->best;
+    qd_wasm_native_unref(native);
+    return is_best;
+}
+
+static qd_status copy_names(const qd_wasm_module *from, qd_wasm_module *m, qd_error *err)
+{
+    m->imports = calloc(from->n_imports + 1, sizeof *m->imports);
+    m->linked_imports = calloc(from->n_imports + 1, sizeof *m->linked_imports);
+    m->import_names = calloc(from->n_imports + 1, sizeof *m->import_names);
+    m->exports = calloc(from->n_exports + 1, sizeof *m->exports);
+    if (!m->imports || !m->linked_imports || !m->import_names || !m->exports)
+        return qd_fail_nomem(err);
+    for (; m->n_imports < from->n_imports; m->n_imports++) {
+        m->imports[m->n_imports] = from->imports[m->n_imports];
+        if (!(m->import_names[m->n_imports] = qd_str_dup(qd_str_of(from->import_names[m->n_imports]))))
+            return qd_fail_nomem(err);
+    }
+    for (; m->n_exports < from->n_exports; m->n_exports++) {
+        const qd_wasm_export *e = &from->exports[m->n_exports];
+        m->exports[m->n_exports] = *e;
+        if (!(m->exports[m->n_exports].name = qd_str_dup((qd_str){e->name, e->name_n})))
+            return qd_fail_nomem(err);
+    }
+    return QD_OK;
+}
+
+/* Another module of the same bytes, permissions and code, without dependencies. */
+static qd_status copy_module(qd_wasm_module *from, qd_wasm_module **out, qd_error *err)
+{
+    qd_wasm_module *m = calloc(1, sizeof *m);
+    if (!m)
+        return qd_fail_nomem(err);
+    atomic_init(&m->refs, 1);
+    pthread_mutex_init(&m->native_lock, NULL);
+    m->engine = from->engine;
+    qd_wasm_engine_ref(m->engine);
+    atomic_init(&m->native, qd_wasm_module_native(from));
+    m->best = from->best;
+    m->max_rows = from->max_rows;
+    m->bytes = qd_blob_ref(from->bytes);
+    memcpy(m->hash, from->hash, sizeof m->hash);
+    m->permissions = from->permissions;
+    m->state = from->state;
+    m->imports_columns = from->imports_columns;
+    m->reads_by_handle = from->reads_by_handle;
+    m->reads_f64 = from->reads_f64;
+    m->reads_i64 = from->reads_i64;
+    m->reads_valid = from->reads_valid;
+    m->reads_scores = from->reads_scores;
+    m->exports_memory = from->exports_memory;
+    m->has_initialize = from->has_initialize;
+    m->has_start = from->has_start;
+    m->is_bounded = from->is_bounded;
+    m->longest_path = from->longest_path;
+    for (size_t t = 0; t < 3; t++)
+        atomic_init(&m->compile_ns[t], atomic_load_explicit(&from->compile_ns[t], memory_order_relaxed));
+    qd_status rc = copy_names(from, m, err);
+    if (!rc)
+        *out = QD_TAKE(m);
+    qd_wasm_module_unref(m);
+    return rc;
+}
+
+/* The same join, whatever made it. */
+static bool is_joined_alike(const qd_wasm_module *a, const qd_wasm_module *b)
+{
+    return a->join && b->join ? strcmp(a->join->hash, b->join->hash) == 0 : !a->join && !b->join;
+}
+
+/* *out is NULL when what is there was made for another use than the options say. */
+static qd_status share_module(qd_wasm_module *from, const qd_wasm_module_options *options, qd_wasm_module **out,
+                              qd_error *err)
+{
+    qd_wasm_module *m = NULL;
+    qd_status rc = copy_module(from, &m, err);
+    if (!rc)
+        rc = take_entry(m, options, err);
+    if (!rc && is_joined_alike(from, m)) {
+        qd_join_unref(m->join);
+        m->join = qd_join_ref(from->join);
+        *out = QD_TAKE(m);
+    }
+    qd_wasm_module_unref(m);
+    return rc;
+}
+
+static qd_status load_module(qd_wasm_engine *e, const uint8_t *bytes, size_t n, const qd_wasm_module_options *options,
                              qd_wasm_module **out, qd_error *err)
 {
     qd_wasm_module *m = NULL;
@@ -257,6 +363,34 @@ qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, 
     return rc;
 }
 
+qd_status qd_wasm_module_new(qd_wasm_engine *e, const uint8_t *bytes, size_t n, const qd_wasm_module_options *options,
+                             qd_wasm_module **out, qd_error *err)
+{
+    qd_wasm_module *m = NULL;
+    char hash[QD_SHA256_HEX_SIZE];
+    bool can_share = options->n_deps == 0 && !options->native;
+    qd_wasm_module *same = NULL;
+    qd_status rc = hash_bytes(bytes, n, options->hash, hash, err);
+    if (rc)
+        return rc;
+    if (can_share)
+        same = qd_shared_modules_find(&e->shared, hash, options->permissions);
+    if (same && has_best_code(same))
+        rc = share_module(same, options, &m, err);
+    if (!rc && !m) {
+        qd_wasm_module_options hashed = *options;
+        hashed.hash = hash;
+        rc = load_module(e, bytes, n, &hashed, &m, err);
+    }
+    qd_wasm_module_unref(same);
+    if (!rc && can_share)
+        qd_shared_modules_add(&e->shared, m);
+    if (!rc)
+        *out = QD_TAKE(m);
+    qd_wasm_module_unref(m);
+    return rc;
+}
+
 void qd_wasm_module_ref(qd_wasm_module *m)
 {
     atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
@@ -266,8 +400,10 @@ void qd_wasm_module_unref(qd_wasm_module *m)
 {
     if (!m || atomic_fetch_sub(&m->refs, 1) != 1)
         return;
-    if (m->engine)
+    if (m->engine) {
+        qd_shared_modules_forget(&m->engine->shared, m);
         qd_optimizer_forget(m->engine->optimizer, m);
+    }
     qd_wasm_native_unref(atomic_load_explicit(&m->native, memory_order_relaxed));
     qd_links_deinit(&m->links);
     qd_blob_unref(m->bytes);

@@ -71,6 +71,7 @@ typedef struct qd_wasm_module_options {
     uint32_t permissions;
     qd_wasm_entry_fn *entry; /* asked before anything is compiled; NULL: the entry is not known */
     void *entry_arg;
+    const char *hash; /* SHA-256 of the bytes in hex, if the caller has computed it; NULL: it is computed */
     /* Code compiled ahead of time (qd_wasm_precompile), whose origin the caller has verified: it runs unchecked.
      * Borrowed; NULL: none. Code for another machine or version of the engine is not used. */
     const uint8_t *native;
@@ -80,7 +81,8 @@ typedef struct qd_wasm_module_options {
     size_t n_deps;
 } qd_wasm_module_options;
 
-/* Inspects, checks the imports against the permissions and the table of host functions, and compiles. `bytes` borrowed.
+/* Inspects, checks the imports against the permissions and the table of host functions, and compiles. What is known
+ * of the same bytes is taken from a module that is there already (shared.h). `bytes` borrowed.
  * Errors: QD_EUDF_WASM (not a module, invalid: with the byte offset in the message), QD_EUDF_COMPILE (unknown import or
  * import with another signature, dependencies that do not fit, native code that must be used and cannot),
  * QD_EUDF_PERMISSION (import whose permission is not granted; names both), QD_EUDF_FULL (max_code_bytes). */

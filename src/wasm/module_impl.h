@@ -49,6 +49,7 @@ struct qd_wasm_module {
     bool exports_memory; /* as "memory" */
     bool has_initialize; /* exports _initialize(): a WASI reactor's constructors */
     bool has_start;
+    bool is_shared; /* in the engine's table (shared.h) */
     bool is_bounded;
     uint64_t longest_path;
     atomic_int_fast64_t compile_ns[3]; /* by qd_wasm_tier */

@@ -77,6 +77,9 @@ typedef struct qd_call {
  * touch. The message does not name the function: the caller knows it. Errors: QD_EBUSY (too many live),
  * QD_EUDF_MEMORY, QD_EUDF_FAILED (start function trapped), QD_EUDF_TIMEOUT, QD_ECANCELED, QD_ENOMEM. */
 qd_status qd_instance_acquire(qd_wasm_program *p, uint64_t varying, qd_call *call, qd_instance **out, qd_error *err);
+/* Only that: instantiates the function's module with its dependencies, which runs their start functions and
+ * `_initialize` under the limits of a call, and drops it all. Errors: as qd_instance_acquire. */
+qd_status qd_wasm_program_try_start(qd_wasm_program *p, qd_call *call, qd_error *err);
 /* Drops the store with all that the function left in its memory, globals and tables, so that nothing of one query is
  * visible to the next; its address space goes back to Wasmtime's pool. A function that has none of these and imports
  * nothing is kept as it is for the next acquire. */

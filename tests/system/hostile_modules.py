@@ -99,10 +99,10 @@ TIME = [
         "(loop $l (drop (memory.grow (i32.const 1))) (br $l)) " + TRUE, "(memory 1)")),
     Hostile("loop_of_yields", (STOPS,), row(
         "(loop $l (drop (call $sched_yield)) (br $l)) " + TRUE, wasi("sched_yield", ""))),
-    Hostile("loop_in_start", (STOPS,),
+    Hostile("loop_in_start", (INVALID,),
             '(module (func $s (loop $l (br $l))) (start $s) '
             '(func (export "f") (param i64) (result i32) (i32.const 1)))'),
-    Hostile("loop_in_initialize", (STOPS,),
+    Hostile("loop_in_initialize", (INVALID,),
             '(module (func (export "_initialize") (loop $l (br $l))) '
             '(func (export "f") (param i64) (result i32) (i32.const 1)))'),
     Hostile("loop_at_the_seventh_document", (STOPS, ANSWERS),
@@ -124,9 +124,9 @@ MEMORIES = [
     Hostile("memory_of_4_gib", (TOO_BIG, INVALID, REFUSED), row(TRUE, "(memory 65536)")),
     Hostile("table_of_4_g", (TOO_BIG, INVALID, REFUSED), row(TRUE, "(table 4294967295 funcref)")),
     Hostile("two_memories", (INVALID, REFUSED), row(TRUE, "(memory 1) (memory 1)")),
-    Hostile("data_outside", (TRAPS,), row(TRUE, '(memory 1) (data (i32.const 65535) "beyond")')),
-    Hostile("data_at_minus_one", (TRAPS,), row(TRUE, '(memory 1) (data (i32.const -1) "x")')),
-    Hostile("elements_outside", (TRAPS,), row(TRUE, "(table 1 funcref) (elem (i32.const 5) $f)")),
+    Hostile("data_outside", (INVALID,), row(TRUE, '(memory 1) (data (i32.const 65535) "beyond")')),
+    Hostile("data_at_minus_one", (INVALID,), row(TRUE, '(memory 1) (data (i32.const -1) "x")')),
+    Hostile("elements_outside", (INVALID,), row(TRUE, "(table 1 funcref) (elem (i32.const 5) $f)")),
     Hostile("touch_all_memory", (ANSWERS, STOPS), row(
         "(memory.fill (i32.const 0) (i32.const 1) (i32.const 16777216)) " + TRUE, "(memory 256)")),
 ]
@@ -154,7 +154,7 @@ TRAPPING = [
     Hostile("call_with_another_type", (TRAPS,), row(
         "(call_indirect (param f64) (result i32) (f64.const 1) (i32.const 0))",
         "(table 1 funcref) (elem (i32.const 0) $f)")),
-    Hostile("trap_in_start", (TRAPS,),
+    Hostile("trap_in_start", (INVALID,),
             '(module (func $s (unreachable)) (start $s) (func (export "f") (param i64) (result i32) (i32.const 1)))'),
 ]
 
@@ -301,7 +301,7 @@ TRANSFORMS = [
     text("loop_in_a_transform", (STOPS,), "(loop $l (br $l))"),
     Hostile("string_where_a_number_is_due", (TRAPS,), '(module %s (func (export "f") (param i64) (result f64) %s '
             '(f64.const 1)))' % (SET_STRING + MEMORY, result(0, 1)), kind="transform"),
-    Hostile("string_in_start", (TRAPS,), '(module %s (func $s %s) (start $s) (func (export "f") (param i64)))' % (
+    Hostile("string_in_start", (INVALID,), '(module %s (func $s %s) (start $s) (func (export "f") (param i64)))' % (
         SET_STRING + MEMORY, result(0, 1)), kind="transform", manifest=STRING),
     Hostile("transform_of_nan", (ANSWERS,), row("(f64.const nan)", result="f64"), kind="transform"),
 ]

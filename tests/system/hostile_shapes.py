@@ -244,8 +244,8 @@ TRANSFORMS = [
     transform("sets_missing_for_ever", (STOPS,), "(loop $l (call $set_result_missing) (br $l))"),
     transform("changes_its_mind", (ANSWERS,), sets(0, 9) + "(call $set_result_missing)" + sets(0, 3)
               + "(call $set_result_missing)"),
-    transform("sets_results_in_start", (TRAPS,), sets(0, 3), MEMORY + "(func $s %s) (start $s)" % sets(0, 1)),
-    transform("sets_results_in_initialize", (TRAPS,), sets(0, 3),
+    transform("sets_results_in_start", (INVALID,), sets(0, 3), MEMORY + "(func $s %s) (start $s)" % sets(0, 1)),
+    transform("sets_results_in_initialize", (INVALID,), sets(0, 3),
               MEMORY + '(func (export "_initialize") (call $set_result_missing))'),
     Hostile("string_from_a_filter", (TRAPS,), '(module %s %s (func (export "f") (param i64) (result i32) %s %s))' % (
         SET, MEMORY, sets(0, 1), TRUE)),

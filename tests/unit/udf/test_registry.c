@@ -385,6 +385,46 @@ static void test_prepare__dry_run__keeps_nothing(void **state)
     free(bytes);
 }
 
+static qd_status register_wat(const char *wat, qd_error *err)
+{
+    qd_udf *u = NULL;
+    qd_registered ignored;
+    json_t *manifest = json_of("{\"name\":\"f\",\"version\":\"1.0.0\",\"limits\":{\"call_ms\":10}}");
+    qd_registration reg = {.manifest = manifest};
+    uint8_t *bytes = wat_bytes(wat, &reg.wasm_size);
+    reg.wasm = bytes;
+    qd_status st = qd_registry_register(registry, &reg, &u, &ignored, err);
+    qd_udf_unref(u);
+    free(bytes);
+    json_decref(manifest);
+    return st;
+}
+
+static void test_register__fails_when_instantiated__is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *parts, *reason;
+    } CASES[] = {
+        {"(func $s unreachable) (start $s)", "trap: unreachable executed"},
+        {"(func (export \"_initialize\") unreachable)", "trap: unreachable executed"},
+        {"(func $s (loop $l (br $l))) (start $s)", "10 ms"},
+        {"(memory 1) (data (i32.const 65535) \"beyond\")", "out of bounds"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        char wat[200];
+        qd_error err = QD_ERROR_INIT;
+        snprintf(wat, sizeof wat, "(module %s (func (export \"filter\") (result f64) f64.const 1))", CASES[i].parts);
+        assert_int_equal(register_wat(wat, &err), QD_EUDF_WASM);
+        assert_int_equal(strncmp(err.message, "function 'f@1.0.0' fails when it is instantiated: ", 50), 0);
+        if (!strstr(err.message, CASES[i].reason))
+            fail_msg("case %zu: %s", i, err.message);
+        assert_string_equal(err.field, "wasm");
+        assert_int_equal(qd_registry_count(registry), 0);
+        assert_int_equal(keys_with(""), 0);
+    }
+}
+
 /* ---- the manifest inside the module ---- */
 
 /* Appends a custom section; lengths below 128 need one byte each. */
@@ -628,6 +668,7 @@ int main(void)
         TEST(test_open__crash_between_steps__leaves_no_orphans),
         TEST(test_register__limits__are_kept),
         TEST(test_prepare__dry_run__keeps_nothing),
+        TEST(test_register__fails_when_instantiated__is_refused),
         TEST(test_register__manifest_in_module__is_the_base),
         TEST(test_list__filters_and_pages__by_name),
         TEST(test_list__entry__has_the_documented_members),

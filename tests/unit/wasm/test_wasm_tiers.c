@@ -277,6 +277,74 @@ static void test_tiers__features__what_inspection_accepts_compiles(void **state)
     }
 }
 
+static void test_module__same_bytes_again__has_the_code_and_a_life_of_its_own(void **state)
+{
+    fixture *f = *state;
+    qd_wasm_engine_options options = QD_WASM_ENGINE_OPTIONS_INIT;
+    options.compile_threads = 0; /* optimized at once */
+    setup_with(f, &options);
+    assert_int_equal(fixture_compile(f, LOOPED, 0), QD_OK);
+    qd_wasm_module *first = QD_TAKE(f->module), *second;
+    qd_wasm_counters before = counters_of(f);
+    assert_int_equal(fixture_compile(f, LOOPED, 0), QD_OK);
+    second = QD_TAKE(f->module);
+    assert_ptr_not_equal(first, second);
+    assert_ptr_equal(atomic_load(&first->native), atomic_load(&second->native));
+    assert_int_equal(counters_of(f).code_bytes, before.code_bytes);
+    assert_int_equal(counters_of(f).compiled[QD_TIER_OPTIMIZED], before.compiled[QD_TIER_OPTIMIZED]);
+    assert_string_equal(qd_wasm_module_export_name(second, 0), "f");
+    /* Other permissions are other checks. */
+    assert_int_equal(fixture_compile(f, LOOPED, QD_PERM_LOG), QD_OK);
+    assert_ptr_not_equal(atomic_load(&first->native), atomic_load(&f->module->native));
+    qd_wasm_module_unref(QD_TAKE(f->module));
+
+    /* It runs after the one that it was made from has gone, and counts for itself. */
+    qd_wasm_module_ref(first);
+    f->module = second;
+    assert_int_equal(fixture_program(f, QD_SHAPE_ROW, NULL, "again@1.0.0"), QD_OK);
+    assert_int_equal(qd_instance_acquire(f->program, 0, &f->call, &f->instance, &f->err), QD_OK);
+    assert_int_equal(atomic_load(&first->n_instances), 0);
+    qd_wasm_module_unref(first);
+    qd_wasm_module_unref(first);
+    assert_gives_45(f->instance);
+}
+
+typedef struct maker {
+    qd_wasm_engine *engine;
+    const uint8_t *bytes;
+    size_t n;
+} maker;
+
+static void *make_and_drop(void *arg)
+{
+    const maker *m = arg;
+    const qd_wasm_module_options options = {0};
+    for (int i = 0; i < 200; i++) {
+        qd_wasm_module *made = NULL;
+        qd_error err;
+        assert_int_equal(qd_wasm_module_new(m->engine, m->bytes, m->n, &options, &made, &err), QD_OK);
+        assert_string_equal(qd_wasm_module_export_name(made, 0), "f");
+        qd_wasm_module_unref(made);
+    }
+    return NULL;
+}
+
+static void test_module__made_and_dropped_by_many_threads__is_whole(void **state)
+{
+    fixture *f = *state;
+    pthread_t threads[4];
+    uint8_t *bytes = NULL;
+    maker m = {.engine = f->engine};
+    assert_int_equal(qd_wasm_from_wat(QD_STR("(module (func (export \"f\")))"), &bytes, &m.n, &f->err), QD_OK);
+    m.bytes = bytes;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, make_and_drop, &m), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(counters_of(f).code_bytes, 0);
+    free(bytes);
+}
+
 static void test_tiers__code_limit__is_an_error_of_its_own(void **state)
 {
     fixture *f = *state;
@@ -286,7 +354,8 @@ static void test_tiers__code_limit__is_an_error_of_its_own(void **state)
     qd_wasm_module *kept[8] = {NULL};
     qd_status rc = QD_OK;
     size_t n = 0;
-    for (; n < 8 && !(rc = fixture_compile(f, LOOPED, 0)); n++)
+    /* Each with permissions of its own, or they would be one code. */
+    for (; n < 8 && !(rc = fixture_compile(f, LOOPED, (uint32_t)n)); n++)
         kept[n] = QD_TAKE(f->module);
     assert_true(n > 0);
     assert_int_equal(rc, QD_EUDF_FULL);
@@ -543,6 +612,8 @@ int main(void)
         TEST(test_tiers__dropped_meanwhile__code_goes_with_it),
         TEST(test_tiers__swap_under_use__every_result_is_right),
         TEST(test_tiers__features__what_inspection_accepts_compiles),
+        TEST(test_module__same_bytes_again__has_the_code_and_a_life_of_its_own),
+        TEST(test_module__made_and_dropped_by_many_threads__is_whole),
         TEST(test_tiers__code_limit__is_an_error_of_its_own),
         TEST(test_bounded__provably_short__has_no_checks_and_short_runs),
         TEST(test_bounded__canceled_in_a_lookup__ends_the_run),
