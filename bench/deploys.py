@@ -134,18 +134,34 @@ def deploys(server, module, n, seed):
     for i in range(n):
         version = "1.1.%d" % i
         out["again"].append(deploy_and_ask(server, "bench_again", version, known))
-        require_cached(server, "bench_again", version)
+        if native_state(server, "bench_again", version)["tier"] != "optimized":
+            raise Failure("known bytes should have had their optimized code at once")
     out["cpu_ms"] = {"new": (between - before) * 1000 / n,
                      "again": (thread_cpu_s(server, "admin") - between) * 1000 / n}
     out["sync_ms"] = sync_ms(server.home)
     return out
 
 
-def first_answers_after_restart(server, n):
-    """Milliseconds of the first search with each of the functions that deploys() left, after a restart."""
+def restart(server):
     server.stop()
     server.start()
     server.client.call("POST", "/%s/_search" % INDEX, {"query": {"ids": {"values": ["1"]}}})
+
+
+def deploys_after_restart(server, module, n, seed):
+    """[(register, first search) in ms] of what deploys() left, under another version, with its code on disk only."""
+    restart(server)
+    times = []
+    for i in range(n):
+        version = "1.2.%d" % i
+        times.append(deploy_and_ask(server, "bench_recalled", version, with_note(module, b"%d %f" % (i, seed))))
+        require_cached(server, "bench_recalled", version)
+    return times
+
+
+def first_answers_after_restart(server, n):
+    """Milliseconds of the first search with each of the functions that deploys() left, after a restart."""
+    restart(server)
     times = []
     for i in range(n):
         body = search_body("bench_deployed", "1.0.%d" % i)

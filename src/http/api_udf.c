@@ -35,6 +35,7 @@ qd_status qd_api_udf_register(qd_request *rq, qd_error *err)
     qd_status status = qd_upload_read(rq, rq->api->max_module_bytes, false, &upload, err);
     if (status == QD_OK) {
         qd_registration reg = qd_upload_registration(&upload, qd_api_actor(rq));
+        reg.canceled = &rq->canceled;
         status = qd_registry_register(rq->api->registry, &reg, &u, &result, err);
     }
     if (status == QD_OK) {

@@ -263,10 +263,17 @@ static enum MHD_Result work_suspended(qd_exchange *x)
     return MHD_YES;
 }
 
+/* Does the work stop when its client leaves? What changes something goes on, but for a registration: nobody has seen it
+ * before it is stored. */
+static bool stops_with_client(const qd_route *route)
+{
+    return route->work == QD_WORK_SEARCH || route->audit == QD_AUDIT_REGISTER;
+}
+
 static enum MHD_Result hand_to_pool(qd_exchange *x, bool is_alone)
 {
     const union MHD_ConnectionInfo *info = NULL;
-    if (x->rq.route->work == QD_WORK_SEARCH)
+    if (stops_with_client(x->rq.route))
         info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     if (info)
         qd_watch_add_work(x->server->watch, &x->watched, info->connect_fd, &x->rq.canceled);

@@ -17,6 +17,7 @@ static void record_quarantine(void *arg, const qd_quarantine_event *event)
                               .actor = QD_STR("quidditch"),
                               .name = {label.p, n},
                               .version = at ? (qd_str){at + 1, label.n - n - 1} : QD_STR(""),
+                              .hash = event->hash,
                               .detail = qd_str_of(event->why)};
     (void)qd_audit_append(arg, &e, NULL); /* the quarantine stands, recorded or not */
 }

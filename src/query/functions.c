@@ -138,7 +138,7 @@ void qd_functions_report(qd_run *run, qd_status status)
         const qd_udf *u = qd_binding_udf(use->binding);
         const qd_error *why = qd_quarantine_is_failure(status) ? failure_of(run, u) : NULL;
         if (why)
-            qd_quarantine_failed(q, u->label, why);
+            qd_quarantine_failed(q, u->label, u->hash, why);
         else if (is_complete)
             qd_quarantine_succeeded(q, u->label);
     }

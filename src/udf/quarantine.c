@@ -215,7 +215,7 @@ static void store(qd_quarantine *q, const char *label)
     json_decref(row);
 }
 
-void qd_quarantine_failed(qd_quarantine *q, const char *label, const qd_error *why)
+void qd_quarantine_failed(qd_quarantine *q, const char *label, const char *hash, const qd_error *why)
 {
     qd_quarantine_event event;
     char text[WHY_SIZE];
@@ -231,7 +231,7 @@ void qd_quarantine_failed(qd_quarantine *q, const char *label, const qd_error *w
         r->is_quarantined = true;
         r->since_ms = qd_clock_wall_ms();
         memcpy(text, r->why, sizeof text);
-        event = (qd_quarantine_event){qd_str_of(label), r->since_ms, r->failures, text};
+        event = (qd_quarantine_event){qd_str_of(label), qd_str_of(hash), r->since_ms, r->failures, text};
         atomic_fetch_add(&q->n_quarantined, 1);
     }
     pthread_mutex_unlock(&q->mutex);

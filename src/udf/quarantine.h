@@ -22,6 +22,7 @@ typedef struct qd_quarantine qd_quarantine;
 
 typedef struct qd_quarantine_event {
     qd_str label; /* "name@version" */
+    qd_str hash;  /* of its module */
     int64_t since_ms;
     uint32_t failures; /* in a row */
     const char *why;   /* the last error's message */
@@ -45,8 +46,8 @@ void qd_quarantine_close(qd_quarantine *q);
 /* At the start of a use in a query. Errors: QD_EUDF_QUARANTINED: which function, since when, why, how to lift it. NULL
  * is legal for `q` here and below: nothing is quarantined. */
 qd_status qd_quarantine_check(qd_quarantine *q, const char *label, qd_error *err);
-/* A query failed because of this version, with this error. */
-void qd_quarantine_failed(qd_quarantine *q, const char *label, const qd_error *why);
+/* A query failed because of this version, of a module with this hash, with this error. */
+void qd_quarantine_failed(qd_quarantine *q, const char *label, const char *hash, const qd_error *why);
 /* A query with this version in it succeeded. */
 void qd_quarantine_succeeded(qd_quarantine *q, const char *label);
 /* Is a status a failure in this sense? */

@@ -390,6 +390,8 @@ qd_status qd_registry_register(qd_registry *r, const qd_registration *reg, qd_ud
     if (st == QD_OK && !existing) {
         pthread_mutex_lock(&r->write_mutex);
         st = find_same(r, &c, &existing, &is_active, err); /* another may have been faster */
+        if (st == QD_OK && !existing && reg->canceled && __atomic_load_n(reg->canceled, __ATOMIC_RELAXED))
+            st = qd_fail(err, QD_ECANCELED, "the client closed its connection before the function was stored");
         if (st == QD_OK && !existing)
             st = qd_registry_keep(r, &c, &is_active, err);
         pthread_mutex_unlock(&r->write_mutex);

@@ -408,6 +408,9 @@ def test_audit__a_quarantine_and_its_end__are_recorded(make_daemon, index):
     entry = audit(d.api, action="quarantine")["entries"][0]
     assert (entry["name"], entry["version"], entry["actor"], entry["outcome"]) == ("traps", "1.0.0", "quidditch", "ok")
     assert "unreachable" in entry["detail"]
+    assert entry["hash"] == d.api.ok("GET", "/api/v1/udfs/traps/1.0.0")["hash"]
+    assert audit(d.api, udf="traps@1.0.0", action="quarantine", actor="quidditch")["total"] == 1
+    assert audit(d.api, udf="traps@1.0.0", action="quarantine", actor="anonymous")["total"] == 0
     d.api.ok("POST", "/api/v1/udfs/traps/1.0.0/reinstate", {})
     entry = audit(d.api, udf="traps")["entries"][0]
     assert (entry["action"], entry["actor"]) == ("reinstate", "anonymous")

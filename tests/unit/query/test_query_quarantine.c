@@ -237,7 +237,7 @@ static void test_removed_and_registered_again__starts_without(void **state)
     /* Queries that had begun before. */
     for (int i = 0; i < FAILURES; i++) {
         qd_fail(&err, QD_EUDF_FAILED, "trap");
-        qd_quarantine_failed(quarantine, "breaks@1.0.0", &err);
+        qd_quarantine_failed(quarantine, "breaks@1.0.0", "", &err);
     }
     assert_true(qd_quarantine_is_on(quarantine, "breaks@1.0.0"));
     fixture_function(&f, FILTER("breaks"), BREAKS);

@@ -13,6 +13,8 @@
 
 static fake_kv store;
 static qd_quarantine *quarantine;
+#define HASH "0123abcd"
+
 static unsigned n_events;
 static qd_quarantine_event last_event;
 static char last_why[512], last_line[1024];
@@ -63,7 +65,7 @@ static void fail_with(const char *label, qd_status code)
 {
     qd_error why = QD_ERROR_INIT;
     qd_fail(&why, code, "trap: unreachable");
-    qd_quarantine_failed(quarantine, label, &why);
+    qd_quarantine_failed(quarantine, label, HASH, &why);
 }
 
 static void fail_times(int n)
@@ -89,6 +91,7 @@ static void test_failed__as_often_as_allowed__is_refused_with_a_sentence(void **
     fail_times(1);
     assert_int_equal(n_events, 1);
     assert_str_equal(last_event.label, LABEL);
+    assert_str_equal(last_event.hash, HASH);
     assert_int_equal(last_event.failures, 3);
     assert_string_equal(last_why, "trap: unreachable");
     assert_string_equal(last_line, "warning: function 'geo@1.0.0' is quarantined: trap: unreachable");
@@ -252,7 +255,7 @@ static void *fail_and_succeed(void *arg)
     for (int i = 0; i < 300; i++) {
         int n = snprintf(label, sizeof label, "f%d@1.0.0", i % 7);
         (void)qd_quarantine_check(quarantine, label, &err);
-        qd_quarantine_failed(quarantine, label, &why);
+        qd_quarantine_failed(quarantine, label, HASH, &why);
         if (i % 3 == 0)
             qd_quarantine_succeeded(quarantine, label);
         if (arg)

@@ -385,12 +385,12 @@ static void test_prepare__dry_run__keeps_nothing(void **state)
     free(bytes);
 }
 
-static qd_status register_wat(const char *wat, qd_error *err)
+static qd_status register_wat(const char *wat, const volatile bool *canceled, qd_error *err)
 {
     qd_udf *u = NULL;
     qd_registered ignored;
     json_t *manifest = json_of("{\"name\":\"f\",\"version\":\"1.0.0\",\"limits\":{\"call_ms\":10}}");
-    qd_registration reg = {.manifest = manifest};
+    qd_registration reg = {.manifest = manifest, .canceled = canceled};
     uint8_t *bytes = wat_bytes(wat, &reg.wasm_size);
     reg.wasm = bytes;
     qd_status st = qd_registry_register(registry, &reg, &u, &ignored, err);
@@ -398,6 +398,24 @@ static qd_status register_wat(const char *wat, qd_error *err)
     free(bytes);
     json_decref(manifest);
     return st;
+}
+
+static void test_register__canceled__stores_nothing(void **state)
+{
+    (void)state;
+    static const char *const WATS[] = {
+        "(module (func (export \"filter\") (result f64) f64.const 1))",
+        "(module (func $s (loop $l (br $l))) (start $s) (func (export \"filter\") (result f64) f64.const 1))"};
+    volatile bool canceled = true;
+    qd_error err = QD_ERROR_INIT;
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(register_wat(WATS[i], &canceled, &err), QD_ECANCELED);
+        assert_int_equal(keys_with(""), 0);
+    }
+    canceled = false;
+    assert_status_ok(register_wat(WATS[0], &canceled, &err), &err);
+    canceled = true; /* the same again changes nothing: it may be answered */
+    assert_status_ok(register_wat(WATS[0], &canceled, &err), &err);
 }
 
 static void test_register__fails_when_instantiated__is_refused(void **state)
@@ -415,7 +433,7 @@ static void test_register__fails_when_instantiated__is_refused(void **state)
         char wat[200];
         qd_error err = QD_ERROR_INIT;
         snprintf(wat, sizeof wat, "(module %s (func (export \"filter\") (result f64) f64.const 1))", CASES[i].parts);
-        assert_int_equal(register_wat(wat, &err), QD_EUDF_WASM);
+        assert_int_equal(register_wat(wat, NULL, &err), QD_EUDF_WASM);
         assert_int_equal(strncmp(err.message, "function 'f@1.0.0' fails when it is instantiated: ", 50), 0);
         if (!strstr(err.message, CASES[i].reason))
             fail_msg("case %zu: %s", i, err.message);
@@ -668,6 +686,7 @@ int main(void)
         TEST(test_open__crash_between_steps__leaves_no_orphans),
         TEST(test_register__limits__are_kept),
         TEST(test_prepare__dry_run__keeps_nothing),
+        TEST(test_register__canceled__stores_nothing),
         TEST(test_register__fails_when_instantiated__is_refused),
         TEST(test_register__manifest_in_module__is_the_base),
         TEST(test_list__filters_and_pages__by_name),
