@@ -7,8 +7,9 @@ use std::sync::atomic::AtomicBool;
 use tantivy::index::SegmentReader;
 use tantivy::query::{
     AllWeight, BooleanWeight, ConstScorer, DisjunctionMaxCombiner, EmptyWeight, EnableScoring, ExistsQuery,
-    Explanation, Occur as TantivyOccur, RangeQuery, Scorer, SumCombiner, TermSetQuery, Weight,
+    Explanation, Occur as TantivyOccur, RangeQuery, Scorer, SumCombiner, TermQuery, TermSetQuery, Weight,
 };
+use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, Score, SeekDangerResult, TantivyError, Term};
 
 use crate::blocks::BlocksWeight;
@@ -162,6 +163,10 @@ impl<'a> Builder<'a> {
                 Plan::Terms(TermsWeight::new(vec![self.term(&info, term, boost, scores)?], scores))
             }
             Query::AnyTerm { terms } if terms.is_empty() => nothing(),
+            // A set is looked for by a walk over the dictionary, and gathered in a bitmap of all documents.
+            Query::AnyTerm { mut terms } if terms.len() == 1 => {
+                self.flat(&TermQuery::new(terms.remove(0), IndexRecordOption::Basic), boost, scores)?
+            }
             Query::AnyTerm { terms } => self.flat(&TermSetQuery::new(terms), boost, scores)?,
             Query::Range { lower, upper } => self.flat(&RangeQuery::new(lower, upper), boost, scores)?,
             Query::Exists { info } if info.kind == Kind::Text => {
