@@ -279,7 +279,7 @@ static void begin_quarantine(void)
     begin_store();
     qd_fail(&why, QD_EUDF_FAILED, "trap");
     assert_status_ok(qd_quarantine_open(kv, &QUARANTINE, &q, &err), &err);
-    qd_quarantine_failed(q, "f@1.0.0", &why);
+    qd_quarantine_failed(q, "f@1.0.0", "", &why);
     qd_quarantine_close(q);
 }
 
