@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "udf/aggregate_exports.h"
+#include "udf/no_docs.h"
 #include "udf/runner_impl.h"
 
 struct qd_aggregator {
@@ -17,41 +18,6 @@ struct qd_aggregator {
     bool has_before;
     bool is_fresh; /* nothing was added yet: the state is what init gave */
 };
-
-/* ---- no documents ---- */
-
-static int no_resolve(void *arg, qd_str path)
-{
-    (void)arg, (void)path;
-    return 0;
-}
-
-static bool no_block_f64(void *arg, int slot, double *out, uint8_t *valid, bool *all_valid)
-{
-    (void)arg, (void)slot, (void)out, (void)valid, (void)all_valid;
-    return false;
-}
-
-static bool no_block_i64(void *arg, int slot, int64_t *out, uint8_t *valid, bool *all_valid)
-{
-    (void)arg, (void)slot, (void)out, (void)valid, (void)all_valid;
-    return false;
-}
-
-static bool no_value(void *arg, int slot, uint32_t row, qd_value *out)
-{
-    (void)arg, (void)slot, (void)row, (void)out;
-    return false;
-}
-
-static bool no_id(void *arg, uint32_t row, qd_str *out)
-{
-    (void)arg, (void)row, (void)out;
-    return false;
-}
-
-static const qd_doc_source NO_DOCS = {
-    .resolve = no_resolve, .block_f64 = no_block_f64, .block_i64 = no_block_i64, .value = no_value, .id = no_id};
 
 /* ---- calls ---- */
 
@@ -271,7 +237,7 @@ qd_status qd_aggregator_open(const qd_binding *b, const qd_doc_source *docs, con
     qd_buf_init(&a->before, QD_MAX_STATE_BYTES);
     for (int which = 0; which < QD_AGGREGATE_EXPORTS; which++)
         (void)qd_aggregate_export_name(b->function, (qd_aggregate_export)which, a->names[which]);
-    qd_status st = qd_runner_open(b, docs ? docs : &NO_DOCS, control, &a->runner, err);
+    qd_status st = qd_runner_open(b, docs ? docs : &qd_no_docs, control, &a->runner, err);
     if (st == QD_OK)
         *out = QD_TAKE(a);
     qd_aggregator_close(a);

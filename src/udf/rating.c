@@ -73,8 +73,9 @@ static qd_rating rate_timeouts(const rule_input *in)
         return QD_RATING_EXCELLENT;
     if (in->facts->call_ms > 0)
         snprintf(limit, sizeof limit, " of %u ms for one document", in->facts->call_ms);
-    say(in, "%llu call%s stopped at the limit%s: look for a loop whose end depends on the document, or raise "
-            "limits.call_ms in the manifest",
+    say(in,
+        "%llu call%s stopped at the limit%s: look for a loop whose end depends on the document, or raise "
+        "limits.call_ms in the manifest",
         (unsigned long long)n, n == 1 ? " was" : "s were", limit);
     return (double)n >= 0.001 * in->tries ? QD_RATING_POOR : QD_RATING_FAIR;
 }
@@ -84,8 +85,9 @@ static qd_rating rate_memory(const rule_input *in)
     uint64_t n = errors_of(in->s, QD_EUDF_MEMORY);
     if (n == 0)
         return QD_RATING_EXCELLENT;
-    say(in, "%llu call%s ran into the memory limit of %zu KiB: free what a call allocates, or raise "
-            "limits.memory_bytes in the manifest",
+    say(in,
+        "%llu call%s ran into the memory limit of %zu KiB: free what a call allocates, or raise "
+        "limits.memory_bytes in the manifest",
         (unsigned long long)n, n == 1 ? "" : "s", in->facts->memory_bytes >> 10);
     return QD_RATING_FAIR;
 }
@@ -97,9 +99,10 @@ static qd_rating rate_speed(const rule_input *in)
     if (in->calls < MIN_CALLS || ns < 1 * US)
         return QD_RATING_EXCELLENT;
     if (ns >= 10 * US)
-        say(in, "slow per document: %.3g us on average, so that %s documents take %.3g s of one processor; let cheaper "
-                "clauses of the query narrow the documents first, and move what does not depend on the document out of "
-                "the call",
+        say(in,
+            "slow per document: %.3g us on average, so that %s documents take %.3g s of one processor; let cheaper "
+            "clauses of the query narrow the documents first, and move what does not depend on the document out of "
+            "the call",
             ns / US, count_text(1e6, docs), ns / 1e3);
     return ns >= 100 * US ? QD_RATING_POOR : ns >= 10 * US ? QD_RATING_FAIR : QD_RATING_GOOD;
 }
@@ -109,8 +112,9 @@ static qd_rating rate_tail(const rule_input *in)
     const qd_stats_summary *s = in->s;
     if (in->calls < MIN_TAIL_CALLS || s->p99_ns < 10 * US || s->p99_ns < 20 * s->p50_ns)
         return QD_RATING_EXCELLENT;
-    say(in, "uneven: one call in a hundred takes %.3g us or more, the middle one %.3g us; blocks of few documents pay "
-            "for an instance each, and large documents for their size",
+    say(in,
+        "uneven: one call in a hundred takes %.3g us or more, the middle one %.3g us; blocks of few documents pay "
+        "for an instance each, and large documents for their size",
         s->p99_ns / US, s->p50_ns / US);
     return QD_RATING_GOOD;
 }
@@ -120,9 +124,10 @@ static qd_rating rate_host_calls(const rule_input *in)
     double each = in->calls > 0 ? (double)in->s->host_calls / in->calls : 0;
     if (!in->facts->is_row_shape || in->calls < MIN_CALLS || each < 2)
         return QD_RATING_EXCELLENT;
-    say(in, "row shape with %.3g host calls per document, some %.0f ns of its %.0f ns: declare the fields as "
-            "parameters of a typed function, which gets them as arguments without any call, or read them through "
-            "handles",
+    say(in,
+        "row shape with %.3g host calls per document, some %.0f ns of its %.0f ns: declare the fields as "
+        "parameters of a typed function, which gets them as arguments without any call, or read them through "
+        "handles",
         each, each * HOST_CALL_NS, in->s->avg_ns);
     return each >= 8 ? QD_RATING_FAIR : QD_RATING_GOOD;
 }
@@ -132,8 +137,9 @@ static qd_rating rate_strings(const rule_input *in)
     double each = in->calls > 0 ? (double)in->s->string_bytes / in->calls : 0;
     if (in->calls < MIN_CALLS || each < 64)
         return QD_RATING_EXCELLENT;
-    say(in, "copies %.0f bytes of strings per document into the function's memory: read shorter fields, index what it "
-            "looks for as a keyword or a number, or ask for it in the query instead",
+    say(in,
+        "copies %.0f bytes of strings per document into the function's memory: read shorter fields, index what it "
+        "looks for as a keyword or a number, or ask for it in the query instead",
         each);
     return each >= 1024 ? QD_RATING_FAIR : QD_RATING_GOOD;
 }
@@ -143,8 +149,9 @@ static qd_rating rate_tier(const rule_input *in)
     char calls[32];
     if (in->facts->code.tier != QD_TIER_BASELINE || in->calls < MIN_BASELINE_CALL)
         return QD_RATING_EXCELLENT;
-    say(in, "%s calls, and its code is still that of the baseline compiler: optimizing is queued, or failed (see its "
-            "status)",
+    say(in,
+        "%s calls, and its code is still that of the baseline compiler: optimizing is queued, or failed (see its "
+        "status)",
         count_text(in->calls, calls));
     return QD_RATING_GOOD;
 }
@@ -197,8 +204,7 @@ void qd_rating_judge(const qd_stats_summary *s, const qd_rating_facts *facts, qd
     *out = (qd_verdict){.rating = QD_RATING_EXCELLENT};
     for (size_t i = 0; i < sizeof RULES / sizeof *RULES; i++) {
         char *advice = out->advice[out->n];
-        rule_input in = {s,      facts ? facts : &unknown, (double)s->calls, (double)tries,
-                         advice, sizeof out->advice[0]};
+        rule_input in = {s, facts ? facts : &unknown, (double)s->calls, (double)tries, advice, sizeof out->advice[0]};
         qd_rating r = RULES[i](&in);
         out->rating = r > out->rating ? r : out->rating;
         out->n += advice[0] != '\0';

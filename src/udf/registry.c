@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "udf/no_docs.h"
 #include "udf/registry_change.h"
 #include "udf/registry_code.h"
 #include "udf/udf.h"
@@ -261,7 +262,7 @@ static qd_status read_registration(const qd_registry *r, const qd_registration *
 /* A function that fails before it is called would fail every query; better that its author hears of it. */
 static qd_status try_start(const qd_udf *u, const volatile bool *canceled, qd_error *err)
 {
-    qd_call call = {.deadline_ns = INT64_MAX, .canceled = canceled};
+    qd_call call = {.docs = &qd_no_docs, .deadline_ns = INT64_MAX, .canceled = canceled};
     qd_error why = QD_ERROR_INIT;
     qd_status st = qd_wasm_program_try_start(u->program, &call, &why);
     if (st == QD_OK)

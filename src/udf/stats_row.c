@@ -43,13 +43,8 @@ static void put_histogram(qd_buf *out, const qd_histogram *h)
 void qd_stats_row_write(const qd_stats_kept *k, qd_buf *out)
 {
     const qd_stats_totals *t = &k->totals;
-    const uint64_t numbers[] = {(uint64_t)k->last_used_ms,
-                                k->instances_peak,
-                                t->calls,
-                                t->documents,
-                                t->host_calls,
-                                t->string_bytes,
-                                t->total_ns};
+    const uint64_t numbers[] = {(uint64_t)k->last_used_ms, k->instances_peak, t->calls, t->documents, t->host_calls,
+                                t->string_bytes,           t->total_ns};
     qd_buf_add_char(out, ROW_VERSION);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         put(out, numbers[i]);
@@ -120,7 +115,7 @@ static void get_last_error(reader *r, char version, qd_stats_kept *out)
         r->failed = true;
         return;
     }
-    out->error->code = (qd_status)-(int)code;
+    out->error->code = (qd_status) - (int)code;
     out->error->at_ms = (int64_t)get(r);
     get_text(r, out->error->message, sizeof out->error->message);
     get_text(r, out->error->document, sizeof out->error->document);

@@ -443,6 +443,21 @@ static void test_register__fails_when_instantiated__is_refused(void **state)
     }
 }
 
+/* As SDKs do: a global's constructor takes a handle, and gives up without one. */
+static void test_register__fields_are_named_at_the_start__is_taken(void **state)
+{
+    (void)state;
+    qd_error err = QD_ERROR_INIT;
+    assert_status_ok(
+        register_wat("(module (import \"env\" \"field_handle\" (func $handle (param i32 i32) (result i32)))"
+                     "(memory (export \"memory\") 1) (data (i32.const 0) \"price\")"
+                     "(func (export \"_initialize\") (if (i32.lt_s (call $handle (i32.const 0)"
+                     " (i32.const 5)) (i32.const 0)) (then unreachable)))"
+                     "(func (export \"filter\") (result f64) f64.const 1))",
+                     NULL, &err),
+        &err);
+}
+
 /* ---- the manifest inside the module ---- */
 
 /* Appends a custom section; lengths below 128 need one byte each. */
@@ -688,6 +703,7 @@ int main(void)
         TEST(test_prepare__dry_run__keeps_nothing),
         TEST(test_register__canceled__stores_nothing),
         TEST(test_register__fails_when_instantiated__is_refused),
+        TEST(test_register__fields_are_named_at_the_start__is_taken),
         TEST(test_register__manifest_in_module__is_the_base),
         TEST(test_list__filters_and_pages__by_name),
         TEST(test_list__entry__has_the_documented_members),
