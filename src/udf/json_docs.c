@@ -32,18 +32,6 @@ static int resolve(void *arg, qd_str path)
     return d->paths[d->n_paths] ? d->n_paths++ : QD_SLOT_NO_MEMORY;
 }
 
-static bool no_block_f64(void *arg, int slot, double *out, uint8_t *valid, bool *all_valid)
-{
-    (void)arg, (void)slot, (void)out, (void)valid, (void)all_valid;
-    return false;
-}
-
-static bool no_block_i64(void *arg, int slot, int64_t *out, uint8_t *valid, bool *all_valid)
-{
-    (void)arg, (void)slot, (void)out, (void)valid, (void)all_valid;
-    return false;
-}
-
 static bool value(void *arg, int slot, uint32_t row, qd_value *out)
 {
     const qd_json_docs *d = arg;
@@ -82,8 +70,8 @@ qd_doc_source qd_json_docs_source(qd_json_docs *d)
 {
     return (qd_doc_source){.arg = d,
                            .resolve = resolve,
-                           .block_f64 = no_block_f64,
-                           .block_i64 = no_block_i64,
+                           .block_f64 = qd_no_docs.block_f64, /* one by one */
+                           .block_i64 = qd_no_docs.block_i64,
                            .value = value,
                            .id = id,
                            .count = count,
