@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "udf/no_docs.h"
+
 void qd_json_docs_init(qd_json_docs *d, const json_t *const *docs, size_t n, qd_str id)
 {
     d->docs = docs;
