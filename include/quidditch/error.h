@@ -51,7 +51,8 @@ typedef enum qd_status {
     QD_EPARSE = -43,          /* malformed JSON or an unknown clause */
     QD_EQUERY = -44,          /* the query cannot be built or run on this index */
     QD_EINDEX_NAME = -45,     /* not a legal index name */
-    QD_EINDEX_FAILED = -46,   /* the index takes no writes until it has been opened again: try again later */
+    QD_EINDEX_FAILED = -46,   /* the index takes no writes until it has been opened again, or could not be opened at
+                               * the start and answers nothing: try again later */
 } qd_status;
 
 /* A part of an error's message: n bytes from message + at; n 0: the error is not about such a thing. */

@@ -168,7 +168,7 @@ static qd_status take_snapshot(const qd_metrics *m, const qd_api *api, snapshot 
                     .rss_bytes = resident_bytes(),
                     .inflight_bytes = atomic_load(api->inflight_bytes)};
     qd_node_health health;
-    qd_status status = qd_node_health_get(api->node, &health, err);
+    qd_status status = qd_node_health_get(api->node, QD_STR("_all"), &health, err);
     if (status == QD_OK)
         status = qd_node_resolve(api->node, QD_STR("_all"), &indices, &n, err);
     if (status != QD_OK)

@@ -20,18 +20,10 @@ void qd_acknowledge(qd_json *w)
 
 qd_status qd_shards_health_get(const qd_request *rq, qd_str expression, qd_shards_health *out, qd_error *err)
 {
-    qd_index **indices = NULL;
-    size_t n = 0;
-    qd_node_health health = {0};
-    qd_status status = qd_node_resolve(rq->api->node, expression, &indices, &n, err);
-    if (status == QD_OK && qd_str_is(expression, "_all"))
-        status = qd_node_health_get(rq->api->node, &health, err);
-    if (status == QD_OK) {
-        *out = (qd_shards_health){.unassigned = health.unopened};
-        for (size_t i = 0; i < n; i++)
-            *(qd_index_has_failed(indices[i]) ? &out->unassigned : &out->active) += 1;
-    }
-    qd_node_release(indices, n);
+    qd_node_health health;
+    qd_status status = qd_node_health_get(rq->api->node, expression, &health, err);
+    if (status == QD_OK)
+        *out = (qd_shards_health){health.active, health.failed + health.unopened};
     return status;
 }
 

@@ -15,7 +15,7 @@ void qd_acknowledge(qd_json *w);
 typedef struct qd_shards_health {
     size_t active, unassigned;
 } qd_shards_health;
-/* Of indices that `expression` means; of all ("_all") with those that could not be opened when the node started. */
+/* Of indices that `expression` means, those that could not be opened when the node started too. */
 qd_status qd_shards_health_get(const qd_request *rq, qd_str expression, qd_shards_health *out, qd_error *err);
 /* "green", or "red": as OpenSearch has it, when a primary shard is not there for writes. */
 const char *qd_shards_health_name(size_t unassigned);

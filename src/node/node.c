@@ -54,6 +54,8 @@ static qd_status note_broken(qd_node *n, const char *name, const char *uuid, con
     }
     memcpy(broken->uuid, uuid, strlen(uuid) + 1);
     broken->why = *why;
+    broken->why.code = QD_EINDEX_FAILED;
+    qd_error_append(&broken->why, "; opening it is tried again by itself");
     qd_node_logf(n, "not opened: %s", why->message);
     return QD_OK;
 }

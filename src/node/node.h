@@ -49,10 +49,12 @@ qd_status qd_node_resolve(qd_node *n, qd_str expression, qd_index ***out, size_t
 void qd_node_release(qd_index **indices, size_t count);
 
 typedef struct qd_node_health {
-    size_t failed;   /* indices that take no writes until they have been opened again (qd_index_has_failed) */
+    size_t active;   /* indices that take writes */
+    size_t failed;   /* that take no writes until they have been opened again (qd_index_has_failed) */
     size_t unopened; /* that could not be opened when the node started: neither found nor resolved */
     uint64_t healed; /* how often one was opened again, since the start */
 } qd_node_health;
-qd_status qd_node_health_get(qd_node *n, qd_node_health *out, qd_error *err);
+/* Of what `expression` means (qd_node_resolve), those that could not be opened too. */
+qd_status qd_node_health_get(qd_node *n, qd_str expression, qd_node_health *out, qd_error *err);
 
 #endif

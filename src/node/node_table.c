@@ -22,7 +22,7 @@ qd_status qd_node_index(qd_node *n, qd_str name, qd_index **out, qd_error *err)
     pthread_rwlock_rdlock(&n->table_lock);
     qd_index *ix = qd_map_get(n->indices, name);
     const qd_broken_index *broken = ix ? NULL : qd_map_get(n->broken, name);
-    qd_status st = ix ? QD_OK : broken ? QD_EIO : fail_absent(name, err);
+    qd_status st = ix ? QD_OK : broken ? QD_EINDEX_FAILED : fail_absent(name, err);
     if (ix)
         *out = qd_index_ref(ix);
     else if (broken && err)
@@ -60,30 +60,31 @@ qd_status qd_node_all(qd_node *n, qd_index ***out, size_t *count, qd_error *err)
     return QD_OK;
 }
 
-qd_status qd_node_health_get(qd_node *n, qd_node_health *out, qd_error *err)
-{
-    qd_index **indices = NULL;
-    size_t count = 0;
-    qd_status st = qd_node_all(n, &indices, &count, err);
-    if (st != QD_OK)
-        return st;
-    qd_node_health h = {.healed = atomic_load(&n->healed)};
-    for (size_t i = 0; i < count; i++)
-        h.failed += qd_index_has_failed(indices[i]);
-    qd_node_release(indices, count);
-    pthread_rwlock_rdlock(&n->table_lock);
-    h.unopened = qd_map_count(n->broken);
-    pthread_rwlock_unlock(&n->table_lock);
-    *out = h;
-    return QD_OK;
-}
-
 /* ---- expressions ---- */
 
 typedef struct selection {
     qd_index **indices;
     size_t count, capacity;
+    bool skips_unopened; /* which are an error else */
 } selection;
+
+/* Cuts the part before the first comma off; false: nothing is left. */
+static bool next_part(qd_str *expression, bool *is_last, qd_str *part)
+{
+    if (*is_last)
+        return false;
+    const char *comma = expression->n ? memchr(expression->p, ',', expression->n) : NULL;
+    *part = (qd_str){expression->p, comma ? (size_t)(comma - expression->p) : expression->n};
+    *is_last = !comma;
+    if (comma)
+        *expression = (qd_str){comma + 1, expression->n - part->n - 1};
+    return true;
+}
+
+static bool means_all(qd_str part)
+{
+    return part.n == 0 || qd_str_is(part, "_all");
+}
 
 static qd_status select_one(selection *s, qd_index *ix, qd_error *err)
 {
@@ -117,7 +118,7 @@ static qd_status select_matching(qd_node *n, qd_str pattern, selection *s, qd_er
 static qd_status select_part(qd_node *n, qd_str part, selection *s, qd_error *err)
 {
     qd_index *ix = NULL;
-    if (part.n == 0 || qd_str_is(part, "_all"))
+    if (means_all(part))
         return select_matching(n, QD_STR("*"), s, err);
     if (memchr(part.p, '*', part.n))
         return select_matching(n, part, s, err);
@@ -125,28 +126,65 @@ static qd_status select_part(qd_node *n, qd_str part, selection *s, qd_error *er
     if (st == QD_OK)
         st = select_one(s, ix, err);
     qd_index_unref(ix);
+    return st == QD_EINDEX_FAILED && s->skips_unopened ? QD_OK : st;
+}
+
+/* On failure nothing stays selected. */
+static qd_status select_all(qd_node *n, qd_str expression, selection *s, qd_error *err)
+{
+    qd_status st = QD_OK;
+    qd_str part;
+    for (bool is_last = false; st == QD_OK && next_part(&expression, &is_last, &part);)
+        st = select_part(n, part, s, err);
+    if (st != QD_OK)
+        qd_node_release(s->indices, s->count);
     return st;
 }
 
 qd_status qd_node_resolve(qd_node *n, qd_str expression, qd_index ***out, size_t *count, qd_error *err)
 {
     selection s = {0};
-    qd_status st = QD_OK;
-    bool is_last = false;
-    while (!is_last && st == QD_OK) {
-        const char *comma = expression.n ? memchr(expression.p, ',', expression.n) : NULL;
-        size_t part_n = comma ? (size_t)(comma - expression.p) : expression.n;
-        st = select_part(n, (qd_str){expression.p, part_n}, &s, err);
-        is_last = !comma;
-        if (comma)
-            expression = (qd_str){comma + 1, expression.n - part_n - 1};
-    }
-    if (st != QD_OK) {
-        qd_node_release(s.indices, s.count);
+    qd_status st = select_all(n, expression, &s, err);
+    if (st != QD_OK)
         return st;
-    }
     *out = s.indices;
     *count = s.count;
+    return QD_OK;
+}
+
+/* ---- health ---- */
+
+static bool is_meant(qd_str expression, qd_str name)
+{
+    qd_str part;
+    for (bool is_last = false; next_part(&expression, &is_last, &part);)
+        if (means_all(part) || qd_index_name_matches(part, name))
+            return true;
+    return false;
+}
+
+static size_t count_unopened(qd_node *n, qd_str expression)
+{
+    qd_str name;
+    size_t count = 0;
+    pthread_rwlock_rdlock(&n->table_lock);
+    for (size_t i = 0; qd_map_next(n->broken, &i, &name, NULL);)
+        count += is_meant(expression, name);
+    pthread_rwlock_unlock(&n->table_lock);
+    return count;
+}
+
+qd_status qd_node_health_get(qd_node *n, qd_str expression, qd_node_health *out, qd_error *err)
+{
+    selection s = {.skips_unopened = true};
+    qd_status st = select_all(n, expression, &s, err);
+    if (st != QD_OK)
+        return st;
+    qd_node_health h = {.unopened = count_unopened(n, expression), .healed = atomic_load(&n->healed)};
+    for (size_t i = 0; i < s.count; i++)
+        *(qd_index_has_failed(s.indices[i]) ? &h.failed : &h.active) += 1;
+    qd_node_release(s.indices, s.count);
+    *out = h;
     return QD_OK;
 }
 
@@ -313,7 +351,7 @@ qd_status qd_node_delete_index(qd_node *n, qd_str name, qd_error *err)
     qd_broken_index *broken = NULL;
     pthread_mutex_lock(&n->create_mutex);
     qd_status st = qd_node_index(n, name, &ix, err);
-    if (st == QD_OK || st == QD_EIO) {
+    if (st == QD_OK || st == QD_EINDEX_FAILED) {
         qd_index_unref(QD_TAKE(ix));
         st = remove_definition(n, name, err);
     }

@@ -124,7 +124,7 @@ static void test_heal__commit_fails__keeps_what_is_logged(void **state)
     allow_files(false);
     assert_int_equal(qd_index_refresh(f.index, &err), QD_EINDEX_FAILED);
     assert_non_null(strstr(err.message, "which is tried by itself: cannot commit: "));
-    assert_status_ok(qd_node_health_get(f.node, &health, &err), &err);
+    assert_status_ok(qd_node_health_get(f.node, QD_STR("_all"), &health, &err), &err);
     assert_int_equal(health.failed, 1);
     assert_int_equal(health.unopened, 0);
     fixture_assert_source(&f, "logged", "{\"n\":2}"); /* realtime, from the log */
@@ -133,7 +133,7 @@ static void test_heal__commit_fails__keeps_what_is_logged(void **state)
     wait_until_healed(&f);
     assert_searchable(&f, "logged");
     assert_int_equal(fixture_live_docs(&f), 2);
-    assert_status_ok(qd_node_health_get(f.node, &health, &err), &err);
+    assert_status_ok(qd_node_health_get(f.node, QD_STR("_all"), &health, &err), &err);
     assert_int_equal(health.failed, 0);
     fixture_put(&f, "next", "{\"n\":7}");
     fixture_refresh(&f);
@@ -231,19 +231,19 @@ static void test_open__index_that_could_not_be_opened__is_tried_again(void **sta
     allow_files(true);
     assert_int_equal(rename(data, aside), 0);
     fixture_reopen(&f);
-    assert_int_equal(qd_node_index(f.node, QD_STR("test"), &f.index, &err), QD_EIO);
-    assert_status_ok(qd_node_health_get(f.node, &health, &err), &err);
+    assert_int_equal(qd_node_index(f.node, QD_STR("test"), &f.index, &err), QD_EINDEX_FAILED);
+    assert_status_ok(qd_node_health_get(f.node, QD_STR("_all"), &health, &err), &err);
     assert_int_equal(health.unopened, 1);
     assert_int_equal(open_broken(&f, &replayed, &err), QD_EIO);
     assert_non_null(strstr(err.message, "index 'test': "));
-    assert_int_equal(qd_node_index(f.node, QD_STR("test"), &f.index, &err), QD_EIO);
+    assert_int_equal(qd_node_index(f.node, QD_STR("test"), &f.index, &err), QD_EINDEX_FAILED);
     assert_int_equal(rename(aside, data), 0);
     assert_status_ok(open_broken(&f, &replayed, &err), &err);
     assert_int_equal(replayed, 1);
     assert_status_ok(qd_node_index(f.node, QD_STR("test"), &f.index, &err), &err);
     assert_int_equal(fixture_live_docs(&f), 2);
     fixture_put(&f, "next", "{\"n\":8}");
-    assert_status_ok(qd_node_health_get(f.node, &health, &err), &err);
+    assert_status_ok(qd_node_health_get(f.node, QD_STR("_all"), &health, &err), &err);
     assert_int_equal(health.unopened, 0);
     fixture_deinit(&f);
 }
