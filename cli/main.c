@@ -5,16 +5,16 @@
 
 #include "answer.h"
 #include "quidditch/version.h"
+#include "text.h"
 
 #define DEFAULT_URL "http://127.0.0.1:9200"
 #define EXIT_USAGE  2
 
-/* A server's message may quote anything; it must not steer the terminal. */
+/* A server's message may quote anything. */
 static void print_error(const char *message)
 {
     fputs("qctl: ", stderr);
-    for (const unsigned char *p = (const unsigned char *)message; *p; p++)
-        fputc(*p == '\n' || *p == '\t' ? ' ' : *p < 0x20 || *p == 0x7F ? '?' : *p, stderr);
+    text_print(stderr, message, strlen(message));
     fputc('\n', stderr);
 }
 

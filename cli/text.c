@@ -60,6 +60,17 @@ void text_json(qd_buf *out, const json_t *v)
     }
 }
 
+void text_print(FILE *out, const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)text[i];
+        bool is_c1 = c == 0xC2 && i + 1 < n && (unsigned char)text[i + 1] < 0xA0;
+        bool is_control = c < 0x20 || c == 0x7F || is_c1;
+        fputc(c == '\n' || c == '\t' ? ' ' : is_control ? '?' : c, out);
+        i += is_c1;
+    }
+}
+
 qd_status read_file(const char *path, size_t max, qd_buf *out, qd_error *err)
 {
     qd_status rc = QD_OK;

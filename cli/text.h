@@ -16,6 +16,9 @@ const char *text_bytes(int64_t n, char out[TEXT_SIZE]); /* "4.6 KB" */
 const char *text_ms(double ms, char out[TEXT_SIZE]);    /* "3.4 ms", "12.1 s" */
 /* A JSON value as a cell: strings bare, numbers short, the rest as JSON. */
 void text_json(qd_buf *out, const json_t *v);
+/* Prints what came from outside (n bytes of UTF-8) on the line: line ends and tabs are blanks, other control
+ * characters, C1 too, '?': nobody's text steers the terminal. */
+void text_print(FILE *out, const char *text, size_t n);
 
 /* A whole file ("-": stdin) of at most `max` bytes; `out` is initialized here. Errors: QD_EIO, QD_ETOOLARGE, naming it.
  */

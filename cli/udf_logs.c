@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "answer.h"
+#include "text.h"
 
 #define POLL_NS 500000000L
 
@@ -15,13 +16,6 @@ typedef struct follower {
     int64_t seq;       /* of the last of them */
     int64_t dropped;
 } follower;
-
-/* A line of a function may hold anything; it must not steer the terminal. */
-static void print_text(const char *text)
-{
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-        putchar(*p == '\n' || *p == '\t' ? ' ' : *p < 0x20 || *p == 0x7F ? '?' : *p);
-}
 
 static void print_line(const qctl *q, const json_t *line)
 {
@@ -32,9 +26,10 @@ static void print_line(const qctl *q, const json_t *line)
     }
     const char *document = json_text_at(line, "document");
     printf("%s  %-5s ", json_text_at(line, "at"), json_text_at(line, "level"));
-    print_text(json_text_at(line, "message"));
+    const char *message = json_text_at(line, "message");
+    text_print(stdout, message, strlen(message));
     fputs(*document ? "  (document " : "", stdout);
-    print_text(document);
+    text_print(stdout, document, strlen(document));
     puts(*document ? ")" : "");
 }
 

@@ -87,11 +87,16 @@ static void print_call(const json_t *v)
     qd_buf text;
     qd_buf_init(&text, 1 << 20);
     text_result(&text, result_of(v));
-    printf("result  %.*s\n", (int)text.n, text.n ? text.p : "");
-    printf("took    %s, %lld host calls, %s\n", text_ms(json_f64_at(v, "execution_time_ms"), ms),
+    fputs("result  ", stdout);
+    text_print(stdout, text.n ? text.p : "", text.n);
+    printf("\ntook    %s, %lld host calls, %s\n", text_ms(json_f64_at(v, "execution_time_ms"), ms),
            (long long)json_i64_at(v, "host_calls"), json_text_at(v, "tier"));
-    json_array_foreach (json_at(v, "logs"), i, line)
-        printf("log     %s: %s\n", json_text_at(line, "level"), json_text_at(line, "message"));
+    json_array_foreach (json_at(v, "logs"), i, line) {
+        const char *message = json_text_at(line, "message");
+        printf("log     %s: ", json_text_at(line, "level"));
+        text_print(stdout, message, strlen(message));
+        putchar('\n');
+    }
     qd_buf_deinit(&text);
 }
 
@@ -180,9 +185,11 @@ static void report_case(const qctl *q, const json_t *c, bool passed, const qd_bu
     if (q->is_json)
         json_array_append_new(report, json_pack("{s:s, s:b, s:s%}", "name", json_text_at(c, "name"), "passed", passed,
                                                 "got", line->n ? line->p : "", line->n));
-    else if (!passed || !q->is_quiet)
-        printf("%-5s %s: %.*s\n", passed ? "ok" : "FAIL", json_text_at(c, "name"), (int)line->n,
-               line->n ? line->p : "");
+    if (q->is_json || (passed && q->is_quiet))
+        return;
+    printf("%-5s %s: ", passed ? "ok" : "FAIL", json_text_at(c, "name"));
+    text_print(stdout, line->n ? line->p : "", line->n);
+    putchar('\n');
 }
 
 static qd_status all_cases(qctl *q, const target *t, const char *path, qd_error *err)
@@ -280,6 +287,12 @@ qd_status udf_test(qctl *q, const args *a, qd_error *err)
         qd_buf_add_z(&path, "/api/v1/udfs/_test");
     } else if ((unfit = option_of_modules(a))) {
         rc = usage_error(err, "option --%s: '%s' is no directory and no module file here", unfit, where);
+        goto done;
+    } else if (is_written_so) {
+        rc = usage_error(err,
+                         "'%s' is no directory and no module file here, and no function's name has a slash, dot "
+                         "or dash",
+                         where);
         goto done;
     } else {
         const char *at = strchr(where, '@');

@@ -508,6 +508,13 @@ def deploy_talker(api, name, version, text):
                permissions=["log"])
 
 
+def test_test__function_that_logs_control_characters__does_not_steer_the_terminal(api, qctl):
+    wat = TALKER % (r"\1b[31mred\c2\9b2J", 12)
+    api.deploy("steerer", wat, kind="filter", abi="row", function_name="f", permissions=["log"])
+    out = qctl("udf", "test", "steerer", "--document", "{}").out
+    assert "log     warn: ?[31mred?2J\n" in out and "\x1b" not in out and "\u009b" not in out
+
+
 def test_logs__follow__shows_what_comes_once_and_of_the_active_version(api, index, tmp_path):
     api.load(index, {"one": {"n": 1}})
     deploy_talker(api, "speaker", "1.0.0", "first")
@@ -584,6 +591,8 @@ def test_help__names_every_command(offline):
     (("help", "idnex"), "there is no command 'idnex'; did you mean 'index'?"),
     (("help", "udf", "biuld"), "there is no command 'udf biuld'; did you mean 'udf build'?"),
     (("udf", "init", "x", "--land", "c"), "there is no option --land here; did you mean --lang?"),
+    (("udf", "test", "./absent", "--document", "{}"), "'./absent' is no directory and no module file here"),
+    (("udf", "test", "absent.wasm", "--cases", "c"), "'absent.wasm' is no directory and no module file here"),
     (("udf", "build", "--qiet"), "there is no option --qiet here; did you mean --quiet?"),
     (("udf", "build", "--" + 40 * "a"), "there is no option --%s here\n" % (40 * "a")),
     (("udf", "init"), "usage: qctl udf init NAME --lang LANGUAGE\n`qctl udf init --help` lists its options"),
