@@ -7,8 +7,10 @@
 #include "wasm/program_impl.h"
 
 #define MAX_PART_BYTES (64u << 10)
-#define GUEST          "udf"
-#define COLUMNS        "env" /* by which guests import what the columns module has */
+/* Of what the joiner makes of its parts (rust/engine/src/join): code that is kept is not taken for that of another. */
+#define JOINED_HOW "joined 1"
+#define GUEST      "udf"
+#define COLUMNS    "env" /* by which guests import what the columns module has */
 
 /* ---- making ------------------------------------------------------------------------------------------------------ */
 
@@ -44,8 +46,8 @@ static qd_status fill(qd_join *j, const qd_wasm_module *m, const qd_wasm_entry *
         (m->imports_columns && !qd_driver_generate(&columns, &of_columns, &j->columns)))
         return qd_fail_nomem(err);
     j->cols_bytes = m->imports_columns ? of_columns.memory_bytes : j->layout.memory_bytes;
-    const qd_str parts[] = {qd_str_of(m->hash), qd_buf_str(&j->driver), qd_buf_str(&j->columns)};
-    return qd_hash_sha256_hex_of(parts, 3, j->hash)
+    const qd_str parts[] = {QD_STR(JOINED_HOW), qd_str_of(m->hash), qd_buf_str(&j->driver), qd_buf_str(&j->columns)};
+    return qd_hash_sha256_hex_of(parts, sizeof parts / sizeof *parts, j->hash)
                ? QD_OK
                : qd_fail(err, QD_EINTERNAL, "the module's hash could not be computed");
 }

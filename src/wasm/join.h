@@ -34,7 +34,7 @@ typedef struct qd_join {
     qd_driver layout;
     qd_buf driver, columns;        /* wasm; no columns: empty */
     uint64_t cols_bytes;           /* of the memory that the joined module has for the driver */
-    char hash[QD_SHA256_HEX_SIZE]; /* of all the parts: what the code is kept by */
+    char hash[QD_SHA256_HEX_SIZE]; /* of how they are joined and all the parts: what the code is kept by */
     _Atomic(qe_join_map *) map;    /* NULL until a backtrace needs it */
 } qd_join;
 

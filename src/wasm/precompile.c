@@ -71,16 +71,40 @@ static qd_status new_compiler(const target *t, qd_backend_kind kind, wasm_engine
     return QD_OK;
 }
 
-static void write_header(const target *t, const qd_wasm_module *m, qd_buf *out)
+/* `join` NULL: the module alone. */
+static void write_header(const target *t, const qd_wasm_module *m, const qd_join *join, qd_buf *out)
 {
     char header[HEADER_BYTES] = {0};
     memcpy(header, MAGIC, sizeof MAGIC - 1);
     header[AT_KIND] = (char)m->best;
-    header[AT_JOINED] = m->join != NULL;
-    memcpy(header + AT_HASH, m->join ? m->join->hash : m->hash, QD_SHA256_HEX_SIZE - 1);
+    header[AT_JOINED] = join != NULL;
+    memcpy(header + AT_HASH, join ? join->hash : m->hash, QD_SHA256_HEX_SIZE - 1);
     strncpy(header + AT_TARGET, t->name, TARGET_BYTES - 1);
     strncpy(header + AT_ENGINE, ENGINE, ENGINE_BYTES - 1);
     qd_buf_add(out, header, sizeof header);
+}
+
+/* Joined where that can be, as on the node (make.c). */
+static qd_status compile_for(const target *t, const qd_wasm_backend *compiler, const qd_wasm_module *m, qd_buf *out,
+                             qd_error *err)
+{
+    qe_code *joined = NULL, *code = NULL;
+    const qd_join *join = m->join;
+    qd_status rc = QD_OK;
+    if (join && (qd_join_write(join, &joined, NULL) != QD_OK ||
+                 qd_wasm_backend_compile(compiler, (const uint8_t *)qd_code_str(joined).p, qd_code_str(joined).n, &code,
+                                         NULL) != QD_OK))
+        join = NULL;
+    if (!join)
+        rc = qd_wasm_backend_compile(compiler, m->bytes->p, m->bytes->n, &code, err);
+    if (!rc) {
+        write_header(t, m, join, out);
+        qd_buf_add_str(out, qd_code_str(code));
+        rc = out->failed ? qd_fail_nomem(err) : QD_OK;
+    }
+    qe_code_free(joined);
+    qe_code_free(code);
+    return rc;
 }
 
 qd_status qd_wasm_precompile(const uint8_t *bytes, size_t n, qd_wasm_entry_fn *entry, void *entry_arg,
@@ -89,26 +113,14 @@ qd_status qd_wasm_precompile(const uint8_t *bytes, size_t n, qd_wasm_entry_fn *e
     const qd_wasm_module_options options = {.permissions = UINT32_MAX, .entry = entry, .entry_arg = entry_arg};
     const target *t = find_target(target_name ? target_name : OWN_TARGET);
     qd_wasm_module *m = NULL;
-    qe_code *joined = NULL, *code = NULL;
     qd_wasm_backend compiler = {0};
     if (!t)
         return qd_fail(err, QD_EINVAL, "the target '%.40s' is unknown: expected x86_64 or aarch64", target_name);
     qd_status rc = qd_wasm_module_read(bytes, n, &options, &m, err);
     if (!rc)
         rc = new_compiler(t, m->best, &compiler.wasm, err);
-    if (!rc && m->join)
-        rc = qd_join_write(m->join, &joined, err);
-    if (!rc) {
-        qd_str wasm = joined ? qd_code_str(joined) : (qd_str){(const char *)bytes, n};
-        rc = qd_wasm_backend_compile(&compiler, (const uint8_t *)wasm.p, wasm.n, &code, err);
-    }
-    if (!rc) {
-        write_header(t, m, out);
-        qd_buf_add_str(out, qd_code_str(code));
-        rc = out->failed ? qd_fail_nomem(err) : QD_OK;
-    }
-    qe_code_free(joined);
-    qe_code_free(code);
+    if (!rc)
+        rc = compile_for(t, &compiler, m, out, err);
     qd_wasm_backend_deinit(&compiler);
     qd_wasm_module_unref(m);
     return rc;

@@ -180,6 +180,19 @@ static void test_join__trap__names_the_functions_as_the_module_numbers_them(void
     assert_int_equal(f->failure.row, 0);
 }
 
+/* The code generator may give the first instruction the place of the locals before it. */
+static void test_join__trap_at_the_first_instruction__names_the_function(void **state)
+{
+    fixture *f = *state;
+    compile_for(f,
+                "(module (func $first (export \"f\") (param f64) (result f64) (local i32 f32 v128 f64) unreachable))",
+                QD_SHAPE_TYPED, 1);
+    assert_true(is_joined(f));
+    acquire(f, QD_SHAPE_TYPED, 1, NULL);
+    assert_int_equal(fixture_run(f, 3), QD_EUDF_FAILED);
+    assert_message_has(f, "trap: unreachable executed at first (func 0, offset 0x");
+}
+
 /* ---- kept and made ahead of time --------------------------------------------------------------------------------- */
 
 static qd_status entry_of(void *arg, const qd_wasm_module *m, qd_wasm_entry *out, qd_error *err)
@@ -239,33 +252,102 @@ static void test_join__cache__keeps_code_by_its_use(void **state)
     remove_files(directory);
 }
 
-static void test_join__ahead_of_time__serves_the_use_that_it_was_made_for(void **state)
+/* Makes code for calls with both arguments by row, and loads the module with it for a use with these by row. */
+static qd_status load_ahead_of_time(fixture *f, const char *wat, uint64_t varying)
 {
-    fixture *f = *state;
     qd_wasm_entry entry = {.export_name = QD_STR("f"), .shape = QD_SHAPE_TYPED, .varying = 3};
     uint8_t *wasm = NULL;
     size_t n = 0;
     qd_buf native;
     qd_buf_init(&native, (size_t)1 << 30);
-    assert_int_equal(qd_wasm_from_wat(QD_STR("(module " F64 ")"), &wasm, &n, NULL), QD_OK);
-    assert_int_equal(qd_wasm_precompile(wasm, n, entry_of, &entry, NULL, &native, &f->err), QD_OK);
+    assert_int_equal(qd_wasm_from_wat(qd_str_of(wat), &wasm, &n, NULL), QD_OK);
+    qd_status st = qd_wasm_precompile(wasm, n, entry_of, &entry, NULL, &native, &f->err);
+    if (st)
+        fail_msg("%s", f->err.message);
+    entry.varying = varying;
     const qd_wasm_module_options options = {.native = (const uint8_t *)native.p,
                                             .native_n = native.n,
                                             .must_use_native = true,
                                             .entry = entry_of,
                                             .entry_arg = &entry};
-    assert_int_equal(qd_wasm_module_new(f->engine, wasm, n, &options, &f->module, &f->err), QD_OK);
+    st = qd_wasm_module_new(f->engine, wasm, n, &options, &f->module, &f->err);
+    free(wasm);
+    qd_buf_deinit(&native);
+    return st;
+}
+
+static void test_join__ahead_of_time__serves_the_use_that_it_was_made_for(void **state)
+{
+    fixture *f = *state;
+    assert_int_equal(load_ahead_of_time(f, "(module " F64 ")", 3), QD_OK);
     assert_true(is_joined(f));
     acquire(f, QD_SHAPE_TYPED, 3, NULL);
     assert_subtracts(f, 3);
     fixture_reset(state);
-    entry.varying = 1;
-    assert_int_equal(qd_wasm_module_new(f->engine, wasm, n, &options, &f->module, &f->err), QD_EUDF_COMPILE);
+    assert_int_equal(load_ahead_of_time(f, "(module " F64 ")", 1), QD_EUDF_COMPILE);
     assert_message_has(
         f, "native code: it was made from another module, or for another manifest (function_name, abi, kind, "
            "parameters): compile it again");
+}
+
+static void test_join__ahead_of_time__what_cannot_be_joined_is_compiled_alone(void **state)
+{
+    fixture *f = *state;
+    if (load_ahead_of_time(f, "(module (func (export \"driver:run\")) " F64 ")", 3))
+        fail_msg("%s", f->err.message);
+    assert_false(is_joined(f));
+    acquire(f, QD_SHAPE_TYPED, 3, NULL);
+    assert_subtracts(f, 3);
+}
+
+/* ---- how much it may be ------------------------------------------------------------------------------------------ */
+
+/* A module of `n_functions` that are nothing but `n_calls` each of what can be inlined. */
+static char *all_calls(size_t n_functions, size_t n_calls)
+{
+    qd_buf b;
+    qd_buf_init(&b, (size_t)64 << 20);
+    qd_buf_add_str(&b, QD_STR("(module (import \"env\" \"field_f64\" (func $f64 (param i32) (result f64)))"
+                              "(func (export \"f\") (param i64) (result f64) (call $f64 (i32.const 1)))"));
+    for (size_t f = 0; f < n_functions; f++) {
+        qd_buf_add_str(&b, QD_STR("(func"));
+        for (size_t i = 0; i < n_calls; i++)
+            qd_buf_add_str(&b, QD_STR("(drop(call $f64(i32.const 0)))"));
+        qd_buf_add_str(&b, QD_STR(")"));
+    }
+    qd_buf_add(&b, ")", 2);
+    assert_false(b.failed);
+    return b.p;
+}
+
+/* Not compiled. */
+static void assert_grows_by(size_t n_functions, size_t n_calls, size_t most_bytes)
+{
+    qd_wasm_entry entry = {.export_name = QD_STR("f"), .shape = QD_SHAPE_HANDLE};
+    const qd_wasm_module_options options = {.permissions = ALL_PERMISSIONS, .entry = entry_of, .entry_arg = &entry};
+    qd_wasm_module *m = NULL;
+    qe_code *joined = NULL;
+    uint8_t *wasm = NULL;
+    size_t n = 0;
+    char *wat = all_calls(n_functions, n_calls);
+    assert_int_equal(qd_wasm_from_wat(qd_str_of(wat), &wasm, &n, NULL), QD_OK);
+    assert_int_equal(qd_wasm_module_read(wasm, n, &options, &m, NULL), QD_OK);
+    assert_int_equal(qd_join_write(m->join, &joined, NULL), QD_OK);
+    size_t joined_n = qd_code_str(joined).n;
+    if (joined_n > n + most_bytes)
+        fail_msg("%zu functions of %zu calls: %zu bytes became %zu", n_functions, n_calls, n, joined_n);
+    qe_code_free(joined);
+    qd_wasm_module_unref(m);
     free(wasm);
-    qd_buf_deinit(&native);
+    free(wat);
+}
+
+/* Without bounds, each becomes ten times as long. */
+static void test_join__nothing_but_calls__grows_within_bounds(void **state)
+{
+    (void)state;
+    assert_grows_by(1, 10000, 100000);
+    assert_grows_by(200, 200, 1000000);
 }
 
 int main(void)
@@ -278,8 +360,11 @@ int main(void)
         TEST(test_join__module_with_everything__means_the_same),
         TEST(test_join__memory_limit__is_the_functions_alone),
         TEST(test_join__trap__names_the_functions_as_the_module_numbers_them),
+        TEST(test_join__nothing_but_calls__grows_within_bounds),
+        TEST(test_join__trap_at_the_first_instruction__names_the_function),
         TEST(test_join__cache__keeps_code_by_its_use),
         TEST(test_join__ahead_of_time__serves_the_use_that_it_was_made_for),
+        TEST(test_join__ahead_of_time__what_cannot_be_joined_is_compiled_alone),
     };
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

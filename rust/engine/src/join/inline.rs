@@ -15,16 +15,30 @@ use crate::error::{Failure, Result};
 
 /// Of a callee, in instructions: a longer one takes much more time than a call to it.
 const MAX_INLINED: usize = 128;
+/// What inlining may add to a function, in instructions: one that is all calls would become ten times as long.
+const MAX_ADDED: usize = 1 << 14;
+/// The same of all functions of the first part together. Those of the others, which call it for each row, always have
+/// room.
+const MAX_ADDED_TO_FIRST: usize = 1 << 18;
 
 /// A function that a part defines: the part, and the place among its bodies.
 type Target = (usize, usize);
+
+/// A function that can be inlined.
+struct Callee {
+    target: Target,
+    n_instructions: usize,
+    /// Parameters and locals, and where the caller has the first of them.
+    types: Vec<ValType>,
+    base: u32,
+}
 
 /// The locals of a function that is being written: its own, then those of each callee, once.
 #[derive(Default)]
 struct Locals {
     n_own: u32,
     added: Vec<ValType>,
-    callees: Vec<(Target, u32)>,
+    callees: Vec<Callee>,
 }
 
 struct Inliner<'p, 'a> {
@@ -33,6 +47,9 @@ struct Inliner<'p, 'a> {
     targets: Vec<Vec<Option<Target>>>,
     /// Where instructions came from, when somebody wants to know.
     map: Option<&'p mut Map>,
+    /// Instructions that inlining may still add: to the function that is being written, to those of the first part.
+    room: usize,
+    room_in_first: usize,
 }
 
 fn targets_of(parts: &[Part], answers: &Answers, p: usize) -> Vec<Option<Target>> {
@@ -81,21 +98,31 @@ impl<'a> Inliner<'_, 'a> {
         for op in body.get_operators_reader()? {
             let Operator::Call { function_index } = op? else { continue };
             let Some(target) = self.target(p, function_index) else { continue };
-            if active.contains(&target) || locals.callees.iter().any(|(callee, _)| *callee == target) {
+            if active.contains(&target) || locals.callees.iter().any(|callee| callee.target == target) {
                 continue;
             }
-            let callee = self.parts[target.0].bodies[target.1].clone();
-            if callee.get_operators_reader()?.into_iter().take(MAX_INLINED + 1).count() > MAX_INLINED {
+            let body = self.parts[target.0].bodies[target.1].clone();
+            let n_instructions = body.get_operators_reader()?.into_iter().take(MAX_INLINED + 1).count();
+            if n_instructions > MAX_INLINED {
                 continue;
             }
             let Some(types) = self.locals_of(target)? else { continue };
-            locals.callees.push((target, locals.n_own + locals.added.len() as u32));
-            locals.added.extend(types);
+            let base = locals.n_own + locals.added.len() as u32;
+            locals.added.extend(&types);
+            locals.callees.push(Callee { target, n_instructions, types, base });
             active.push(target);
-            self.plan(target.0, &callee, active, locals)?;
+            self.plan(target.0, &body, active, locals)?;
             active.pop();
         }
         Ok(())
+    }
+
+    /// What is written next comes from there.
+    fn note(&mut self, (p, function): Target, offset: usize, out: &Function) {
+        if let Some(map) = &mut self.map {
+            let n_imported = self.parts[p].function_types.len() - self.parts[p].bodies.len();
+            map.note(out.byte_len(), (p == 0).then_some((n_imported + function, offset)));
+        }
     }
 
     /// The instructions of a body; of an inlined one the locals begin at `base`.
@@ -111,10 +138,7 @@ impl<'a> Inliner<'_, 'a> {
         let body = self.parts[p].bodies[function].clone();
         for op in body.get_operators_reader()?.into_iter_with_offsets() {
             let (op, offset) = op?;
-            if let Some(map) = &mut self.map {
-                let n_imported = self.parts[p].function_types.len() - self.parts[p].bodies.len();
-                map.note(out.byte_len(), (p == 0).then_some((n_imported + function, offset)));
-            }
+            self.note((p, function), offset, out);
             match op {
                 Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => depth += 1,
                 Operator::End => depth -= 1,
@@ -153,13 +177,19 @@ impl<'a> Inliner<'_, 'a> {
         let planned = self
             .target(p, function)
             .filter(|target| !active.contains(target))
-            .and_then(|target| locals.callees.iter().find(|(callee, _)| *callee == target).copied());
-        let Some((target, base)) = planned else {
+            .and_then(|target| locals.callees.iter().find(|callee| callee.target == target))
+            .filter(|callee| callee.n_instructions <= self.room);
+        let Some(&Callee { target, n_instructions, ref types, base }) = planned else {
             out.instruction(&Instruction::Call(self.parts[p].function_index(function)?));
             return Ok(());
         };
-        let Some(types) = self.locals_of(target)? else { return Err(Failure::invalid("a function without a type")) };
+        self.room -= n_instructions;
         let Some(t) = self.type_of(target).cloned() else { return Err(Failure::invalid("a function without a type")) };
+        if target.0 == 0 {
+            // Code generators may give its first instruction the place of what sets its locals.
+            let first = self.parts[0].bodies[target.1].get_operators_reader()?.original_position();
+            self.note(target, first, out);
+        }
         let n_params = t.params().len() as u32;
         for i in (0..n_params).rev() {
             out.instruction(&Instruction::LocalSet(base + i));
@@ -197,8 +227,13 @@ impl<'a> Inliner<'_, 'a> {
         let mut active = vec![(p, body)];
         self.plan(p, &own, &mut active, &mut locals)?;
         groups.extend(locals.added.iter().map(|ty| (1, *ty)));
+        let room = if p == 0 { self.room_in_first.min(MAX_ADDED) } else { MAX_ADDED };
+        self.room = room;
         let mut out = Function::new(groups);
         self.write((p, body), None, &locals, &mut active, &mut out)?;
+        if p == 0 {
+            self.room_in_first -= room - self.room;
+        }
         Ok(out)
     }
 }
@@ -206,7 +241,7 @@ impl<'a> Inliner<'_, 'a> {
 /// The code of all parts, in their order.
 pub fn add_code(parts: &mut [Part], answers: &Answers, code: &mut CodeSection, map: Option<&mut Map>) -> Result<()> {
     let targets = (0..parts.len()).map(|p| targets_of(parts, answers, p)).collect();
-    let mut inliner = Inliner { parts, targets, map };
+    let mut inliner = Inliner { parts, targets, map, room: 0, room_in_first: MAX_ADDED_TO_FIRST };
     for p in 0..inliner.parts.len() {
         for body in 0..inliner.parts[p].bodies.len() {
             let function = inliner.function(p, body)?;
