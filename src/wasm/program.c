@@ -105,9 +105,10 @@ static qd_status check_limits(const qd_wasm_program *p, qd_error *err)
 {
     const qd_wasm_state *state = &p->module->state;
     if (state->memory_pages > p->limits.memory_bytes / 65536)
-        return qd_fail_field(err, QD_EUDF_MEMORY, "memory_bytes",
-                             "function '%s': starts with %llu KiB of linear memory; the limit is %zu KiB", p->name,
-                             (unsigned long long)state->memory_pages * 64, p->limits.memory_bytes / 1024);
+        return qd_fail_field(
+            err, QD_EUDF_MEMORY, "memory_bytes",
+            "function '%s': starts with %llu KiB of linear memory; the limit is %zu KiB (limits.memory_bytes)", p->name,
+            (unsigned long long)state->memory_pages * 64, p->limits.memory_bytes / 1024);
     uint64_t pages = state->memory_pages, elements = state->table_elements;
     for (size_t i = 0; i < p->module->links.n; i++) {
         pages += p->module->links.modules[i].module->state.memory_pages;
@@ -116,16 +117,17 @@ static qd_status check_limits(const qd_wasm_program *p, qd_error *err)
     if (pages > p->limits.memory_bytes / 65536)
         return qd_fail_field(err, QD_EUDF_MEMORY, "memory_bytes",
                              "function '%s': starts with %llu KiB of linear memory in its dependencies and itself; the "
-                             "limit is %zu KiB",
+                             "limit is %zu KiB (limits.memory_bytes)",
                              p->name, (unsigned long long)pages * 64, p->limits.memory_bytes / 1024);
     if (state->table_elements > p->limits.table_elements)
-        return qd_fail_field(err, QD_EUDF_MEMORY, "table_elements",
-                             "function '%s': starts with a table of %llu elements; the limit is %u", p->name,
-                             (unsigned long long)state->table_elements, p->limits.table_elements);
+        return qd_fail_field(
+            err, QD_EUDF_MEMORY, "table_elements",
+            "function '%s': starts with a table of %llu elements; the limit is %u (limits.table_elements)", p->name,
+            (unsigned long long)state->table_elements, p->limits.table_elements);
     if (elements > p->limits.table_elements)
         return qd_fail_field(err, QD_EUDF_MEMORY, "table_elements",
                              "function '%s': starts with tables of %llu elements in its dependencies and itself; the "
-                             "limit is %u",
+                             "limit is %u (limits.table_elements)",
                              p->name, (unsigned long long)elements, p->limits.table_elements);
     return QD_OK;
 }

@@ -123,8 +123,9 @@ static void test_memory_at_start__over_the_limit__is_refused(void **state)
                                   "(module (memory 17) (func (export \"f\") (param i64) (result i32) (i32.const 1)))",
                                   QD_SHAPE_ROW, 0, &limits),
                      QD_EUDF_MEMORY);
-    assert_string_equal(f->err.message,
-                        "function 'test@1.0.0': starts with 1088 KiB of linear memory; the limit is 1024 KiB");
+    assert_string_equal(
+        f->err.message,
+        "function 'test@1.0.0': starts with 1088 KiB of linear memory; the limit is 1024 KiB (limits.memory_bytes)");
     assert_string_equal(f->err.field, "memory_bytes");
 }
 
@@ -135,8 +136,9 @@ static void test_table_at_start__over_the_limit__is_refused(void **state)
         fixture_load(f, "(module (table 10001 funcref) (func (export \"f\") (param i64) (result i32) (i32.const 1)))",
                      QD_SHAPE_ROW, 0, NULL),
         QD_EUDF_MEMORY);
-    assert_string_equal(f->err.message,
-                        "function 'test@1.0.0': starts with a table of 10001 elements; the limit is 10000");
+    assert_string_equal(
+        f->err.message,
+        "function 'test@1.0.0': starts with a table of 10001 elements; the limit is 10000 (limits.table_elements)");
 }
 
 static void test_table_bomb__grow_is_refused(void **state)
@@ -159,8 +161,9 @@ static void test_tables_at_start__together_over_the_limit__are_refused(void **st
                                   " (func (export \"f\") (param i64) (result i32) (i32.const 1)))",
                                   QD_SHAPE_ROW, 0, NULL),
                      QD_EUDF_MEMORY);
-    assert_string_equal(f->err.message,
-                        "function 'test@1.0.0': starts with a table of 10001 elements; the limit is 10000");
+    assert_string_equal(
+        f->err.message,
+        "function 'test@1.0.0': starts with a table of 10001 elements; the limit is 10000 (limits.table_elements)");
 }
 
 static void test_tables__grow_from_one_budget_and_the_trap_names_them(void **state)
