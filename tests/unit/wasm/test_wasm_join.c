@@ -185,12 +185,13 @@ static void test_join__trap_at_the_first_instruction__names_the_function(void **
 {
     fixture *f = *state;
     compile_for(f,
-                "(module (func $first (export \"f\") (param f64) (result f64) (local i32 f32 v128 f64) unreachable))",
+                "(module (func $f (export \"f\") (param f64) (result f64) (call $second (local.get 0)))"
+                " (func $second (param f64) (result f64) (local v128 i64) unreachable))",
                 QD_SHAPE_TYPED, 1);
     assert_true(is_joined(f));
     acquire(f, QD_SHAPE_TYPED, 1, NULL);
     assert_int_equal(fixture_run(f, 3), QD_EUDF_FAILED);
-    assert_message_has(f, "trap: unreachable executed at first (func 0, offset 0x");
+    assert_message_has(f, "trap: unreachable executed at second (func 1, offset 0x");
 }
 
 /* ---- kept and made ahead of time --------------------------------------------------------------------------------- */

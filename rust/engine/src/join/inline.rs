@@ -230,6 +230,11 @@ impl<'a> Inliner<'_, 'a> {
         let room = if p == 0 { self.room_in_first.min(MAX_ADDED) } else { MAX_ADDED };
         self.room = room;
         let mut out = Function::new(groups);
+        if let Some(map) = &mut self.map {
+            // Likewise the place of its locals, which must not pass for the end of the function before it.
+            let n_imported = self.parts[p].function_types.len() - self.parts[p].bodies.len();
+            map.note(0, (p == 0).then_some((n_imported + body, own.get_operators_reader()?.original_position())));
+        }
         self.write((p, body), None, &locals, &mut active, &mut out)?;
         if p == 0 {
             self.room_in_first -= room - self.room;
