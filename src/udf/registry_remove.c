@@ -116,12 +116,14 @@ static qd_status remove_items(qd_registry *r, const removal *x, const qd_audit_e
         qd_history_add(&s.h, QD_HISTORY_DELETE, x->items[0]->version, entry->actor, qd_clock_wall_ms());
         st = next_active(x, &s.h, &next, err);
     }
-    for (size_t i = 0; i < x->n && st == QD_OK; i++)
-        st = qd_registry_forget(r, x->items[i]->name, x->items[i]->version, err);
     if (st == QD_OK) {
         list_changes(r, x, &s.h, &changes);
         st = qd_registry_store_commit(r, &changes, entry, err);
     }
+    /* Only what is gone has no statistics and is not quarantined. What a failure leaves here goes when the version is
+     * registered again. */
+    for (size_t i = 0; i < x->n && st == QD_OK; i++)
+        (void)qd_registry_forget(r, x->items[i]->name, x->items[i]->version, NULL);
     if (st == QD_OK)
         take_out(r, x, next);
     qd_store_changes_deinit(&changes);
