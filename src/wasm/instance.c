@@ -77,6 +77,14 @@ static void count_linear(qd_instance *i, uint64_t now)
     i->linear_bytes = now;
 }
 
+/* What it has of memory for arguments and results: joined code brings some whether or not it is used. */
+static uint64_t columns_bytes(const qd_instance *i)
+{
+    bool has_drivers = i->driver && !i->is_joined && !i->program->module->imports_columns;
+    return (i->native->join ? i->native->join->cols_bytes : 0) + (i->columns ? i->columns->memory_bytes : 0) +
+           (has_drivers ? i->driver->memory_bytes : 0);
+}
+
 static void count_columns(qd_instance *i, uint64_t now)
 {
     atomic_fetch_add_explicit(&i->engine->counts.column_bytes, now - i->column_bytes, memory_order_relaxed);
@@ -251,21 +259,21 @@ static qd_status instantiate_guest(qd_instance *i, qd_error *err)
     wasmtime_extern_t *imports = i->native->linked ? NULL : calloc(n + 1, sizeof *imports);
     if (!i->native->linked && !imports)
         return qd_fail_nomem(err);
+    /* Joined code brings the driver's memory, which is not the function's; it has no start function to use the room. */
     uint64_t drivers_bytes = i->native->join ? i->native->join->cols_bytes : 0;
-    i->budget.memory_bytes += drivers_bytes;
     qd_status rc = i->columns ? instantiate_columns(i, &columns, err) : QD_OK;
     if (!rc && imports)
         rc = gather_imports(i, &columns, imports, err);
     if (!rc) {
         qd_instance_enter(i);
+        i->budget.memory_bytes += drivers_bytes;
         error = imports ? wasmtime_instance_new(i->context, i->native->wasm, imports, n, &i->guest, &trap)
                         : wasmtime_instance_pre_instantiate(i->native->linked, i->context, &i->guest, &trap);
+        i->budget.memory_bytes -= drivers_bytes;
+        i->budget.used_bytes -= i->budget.used_bytes < drivers_bytes ? 0 : drivers_bytes;
         qd_instance_leave(i);
     }
     free(imports);
-    /* Joined code brings the driver's memory, which is not the function's; it has no start function to use the room. */
-    i->budget.memory_bytes -= drivers_bytes;
-    i->budget.used_bytes -= i->budget.used_bytes < drivers_bytes ? 0 : drivers_bytes;
     if (trap || error)
         rc = qd_trap_describe(i, trap, error, err);
     if (!rc)
@@ -387,7 +395,7 @@ static qd_status make_instance(qd_wasm_program *p, uint64_t varying, qd_call *ca
     if (!rc && will_run)
         rc = prepare_run(i, err);
     if (!rc) {
-        count_columns(i, i->columns ? i->columns->memory_bytes : i->driver ? i->driver->memory_bytes : 0);
+        count_columns(i, columns_bytes(i));
         *out = QD_TAKE(i);
     }
     qd_instance_free(i);

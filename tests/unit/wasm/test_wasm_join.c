@@ -160,6 +160,32 @@ static void test_join__memory_limit__is_the_functions_alone(void **state)
     assert_memory_equal(qd_instance_results(f->instance), before, sizeof before);
 }
 
+static uint64_t column_bytes(fixture *f)
+{
+    qd_wasm_counters counters;
+    qd_wasm_engine_read_counters(f->engine, &counters);
+    return counters.column_bytes;
+}
+
+static void test_join__columns__are_counted_used_or_not(void **state)
+{
+    fixture *f = *state;
+    uint64_t before = column_bytes(f);
+    compile_for(f,
+                "(module (import \"env\" \"score\" (func $score (result f64)))"
+                "(func (export \"f\") (param i64) (result f64) (call $score)))",
+                QD_SHAPE_HANDLE, 0);
+    acquire(f, QD_SHAPE_HANDLE, 0, NULL);
+    assert_int_equal(column_bytes(f) - before, atomic_load(&f->module->native)->join->cols_bytes);
+    fixture_reset(state);
+    assert_int_equal(column_bytes(f), before);
+    compile_for(f, "(module (memory (export \"memory\") 1) " F64 ")", QD_SHAPE_TYPED, 3);
+    acquire(f, QD_SHAPE_TYPED, 1, NULL); /* not as it was joined */
+    assert_true(column_bytes(f) - before > atomic_load(&f->module->native)->join->cols_bytes);
+    fixture_reset(state);
+    assert_int_equal(column_bytes(f), before);
+}
+
 static void test_join__trap__names_the_functions_as_the_module_numbers_them(void **state)
 {
     fixture *f = *state;
@@ -360,6 +386,7 @@ int main(void)
         TEST(test_join__what_cannot_be__is_compiled_alone),
         TEST(test_join__module_with_everything__means_the_same),
         TEST(test_join__memory_limit__is_the_functions_alone),
+        TEST(test_join__columns__are_counted_used_or_not),
         TEST(test_join__trap__names_the_functions_as_the_module_numbers_them),
         TEST(test_join__nothing_but_calls__grows_within_bounds),
         TEST(test_join__trap_at_the_first_instruction__names_the_function),
