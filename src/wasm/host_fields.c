@@ -149,8 +149,7 @@ static inline const qd_field_column *fetched_column(qd_instance *i, const wasmti
     return c->run == i->runs && qd_instance_is_current(i, (uint64_t)v[0].i64) ? c : NULL;
 }
 
-/* The current row's value, of 8 bytes, to where v[3] says. */
-/* `value` is what lies in the column for the current row, as 8 bytes. */
+/* The current row's value to where v[3] says; `value`: as 8 bytes. */
 static inline int32_t answer_from_column(qd_instance *i, const qd_field_column *c, const wasmtime_val_raw_t *v,
                                          const void *value)
 {
